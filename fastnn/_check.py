@@ -1,0 +1,171 @@
+"""Every argument error of the library is raised here, before anything is written.
+
+Each message names the argument, what came, and what was wanted. What leaves this module is safe to hand to a
+backend: C-contiguous, aligned, native-endian float32 or float64 arrays and plain Python integers in range.
+"""
+
+import operator
+
+import numpy as np
+
+from . import _memory
+
+F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+MAX_INT = 2**31 - 1  # every stride, padding and kernel extent fits a C int
+
+
+def array(name, value, ndim=None):
+    """Return `value` as a C-contiguous, aligned float32/float64 array (copied only if it is not one already).
+
+    ndim: an int or a tuple of ints that the rank must be one of; None accepts any rank.
+    """
+    if type(value) is not np.ndarray:
+        value = _as_ndarray(name, value)
+    dtype = value.dtype
+    if dtype is not F32 and dtype is not F64:
+        value = _native_float(name, value)
+    if ndim is not None and value.ndim != ndim:
+        _check_rank(name, value, ndim)
+    flags = value.flags
+    if flags.c_contiguous and flags.aligned:
+        return value
+    return np.array(value, order="C", copy=True)
+
+
+def optional(name, value, ndim=None):
+    """`array`, but None stays None."""
+    return None if value is None else array(name, value, ndim)
+
+
+def _as_ndarray(name, value):
+    if isinstance(value, np.ndarray):  # a subclass: its data, without its behaviour
+        if isinstance(value, np.ma.MaskedArray):
+            raise TypeError(f"{name}: masked arrays are not supported; call .filled() first")
+        return value.view(np.ndarray)
+    if hasattr(value, "__array__"):
+        return np.asarray(value)
+    if hasattr(value, "__dlpack__"):
+        return np.from_dlpack(value)
+    raise TypeError(f"{name}: expected a NumPy array (or an object with __array__ or __dlpack__), "
+                    f"got {type(value).__name__}")
+
+
+def _native_float(name, value):
+    if value.dtype == F32:
+        return value.view(F32) if value.dtype.isnative else value.astype(F32)
+    if value.dtype == F64:
+        return value.view(F64) if value.dtype.isnative else value.astype(F64)
+    if value.dtype.newbyteorder("=") in (F32, F64):
+        return value.astype(value.dtype.newbyteorder("="))
+    raise TypeError(f"{name}: expected dtype float32 or float64, got {value.dtype}")
+
+
+def _check_rank(name, value, ndim):
+    wanted = ndim if isinstance(ndim, tuple) else (ndim,)
+    if value.ndim not in wanted:
+        ranks = " or ".join(str(n) for n in wanted)
+        raise ValueError(f"{name}: expected {ranks} dimensions, got shape {value.shape}")
+
+
+def same_dtype(**arrays):
+    """All arrays given (None is skipped) must share one dtype; nothing is cast silently."""
+    first_name, first = None, None
+    for name, value in arrays.items():
+        if value is None:
+            continue
+        if first is None:
+            first_name, first = name, value.dtype
+        elif value.dtype is not first and value.dtype != first:
+            raise TypeError(f"{name}: expected dtype {first} as {first_name} has, got {value.dtype}")
+
+
+def shape(name, value, wanted):
+    """The shape must equal `wanted`."""
+    if value is not None and value.shape != wanted:
+        raise ValueError(f"{name}: expected shape {tuple(wanted)}, got {value.shape}")
+
+
+def integer(name, value, minimum, maximum=MAX_INT):
+    """Return `value` as an int within [minimum, maximum]; bools and floats are refused."""
+    if type(value) is not int:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{name}: expected an integer, got {value!r}")
+        try:
+            value = operator.index(value)
+        except TypeError:
+            raise TypeError(f"{name}: expected an integer, got {value!r}") from None
+    if not minimum <= value <= maximum:
+        raise ValueError(f"{name}: expected an integer in [{minimum}, {maximum}], got {value}")
+    return value
+
+
+def pair(name, value, minimum):
+    """Return (height, width) from one integer or a sequence of two."""
+    if type(value) is int:
+        return (integer(name, value, minimum),) * 2
+    if isinstance(value, (tuple, list)):
+        if len(value) != 2:
+            raise ValueError(f"{name}: expected an integer or a pair (height, width), got {value!r}")
+        return integer(name, value[0], minimum), integer(name, value[1], minimum)
+    return (integer(name, value, minimum),) * 2
+
+
+def number(name, value, minimum=None, maximum=None):
+    """Return `value` as a float within [minimum, maximum]; NaN is refused."""
+    if isinstance(value, (bool, np.bool_, str, bytes)):
+        raise TypeError(f"{name}: expected a number, got {value!r}")
+    try:
+        value = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: expected a number, got {value!r}") from None
+    low = -float("inf") if minimum is None else minimum
+    high = float("inf") if maximum is None else maximum
+    if not low <= value <= high:
+        raise ValueError(f"{name}: expected a number in [{low}, {high}], got {value}")
+    return value
+
+
+def choice(name, value, options):
+    """`value` must be one of the strings in `options`."""
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"{name}: expected one of {', '.join(map(repr, options))}, got {value!r}")
+    return value
+
+
+def flag(name, value):
+    """Return `value` as a bool; anything but a bool is refused."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)
+
+
+def need(value, count):
+    """The `need=` argument of backward functions: None for all, else `count` bools."""
+    if value is None:
+        return (True,) * count
+    value = tuple(value)
+    if len(value) != count or not all(isinstance(v, (bool, np.bool_)) for v in value):
+        raise ValueError(f"need: expected {count} bools, one for each gradient, got {value!r}")
+    return value
+
+
+def output(out, shape, dtype, **inputs):
+    """Return the array to write a result into: `out` if it fits, else a new one.
+
+    An `out` that overlaps an input is refused: the backends read their inputs while they write.
+    """
+    if out is None:
+        return _memory.empty(shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out: expected a NumPy array, got {type(out).__name__}")
+    if out.dtype != dtype or not out.dtype.isnative:
+        raise TypeError(f"out: expected dtype {dtype}, got {out.dtype}")
+    if out.shape != shape:
+        raise ValueError(f"out: expected shape {shape}, got {out.shape}")
+    flags = out.flags
+    if not (flags.writeable and flags.c_contiguous and flags.aligned):
+        raise ValueError("out: expected a writeable, C-contiguous, aligned array")
+    for name, value in inputs.items():
+        if value is not None and np.may_share_memory(out, value):
+            raise ValueError(f"out: must not overlap {name}")
+    return out

@@ -1,0 +1,77 @@
+"""The fully connected layer."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _backend, _check, _memory
+
+
+class LinearContext(NamedTuple):
+    """What `linear_backward` reads."""
+
+    x: np.ndarray
+    weight: np.ndarray
+    has_bias: bool
+
+
+def linear(x, weight, bias=None, *, out=None):
+    """Return x @ weight.T + bias.
+
+    x: (..., I); weight: (O, I); bias: (O,) or None; all of one dtype, float32 or float64.
+    out: an array of shape (..., O) to write the result into.
+    Returns y: (..., O). Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not fit.
+    """
+    return _linear(*_check_linear(x, weight, bias), out)
+
+
+def linear_forward(x, weight, bias=None, *, out=None):
+    """As `linear`; returns (y, ctx) with what `linear_backward` needs."""
+    x, weight, bias = _check_linear(x, weight, bias)
+    return _linear(x, weight, bias, out), LinearContext(x, weight, bias is not None)
+
+
+def linear_backward(dy, ctx, *, need=None):
+    """Return (dx, dweight, dbias) of `linear`, for dy of y's shape.
+
+    need: three bools, which of the gradients to compute; the others, and dbias where there was no bias, are None.
+    """
+    need_x, need_weight, need_bias = _check.need(need, 3)
+    x, weight, has_bias = ctx
+    dy = _check.array("dy", dy)
+    _check.same_dtype(x=x, dy=dy)
+    _check.shape("dy", dy, (*x.shape[:-1], weight.shape[0]))
+    dy_2d, x_2d = _rows(dy), _rows(x)
+    backend = _backend.active()
+    dx = dweight = dbias = None
+    if need_x:
+        dx = _memory.empty(x.shape, x.dtype)
+        backend.linear_backward_input(dy_2d, weight, _rows(dx))
+    if need_weight:
+        dweight = _memory.empty(weight.shape, x.dtype)
+    if need_bias and has_bias:
+        dbias = _memory.empty(weight.shape[:1], x.dtype)
+    if dweight is not None or dbias is not None:
+        backend.linear_backward_weight(dy_2d, x_2d, dweight, dbias)
+    return dx, dweight, dbias
+
+
+def _linear(x, weight, bias, out):
+    y = _check.output(out, (*x.shape[:-1], weight.shape[0]), x.dtype, x=x, weight=weight, bias=bias)
+    _backend.active().linear_forward(_rows(x), weight, bias, _rows(y))
+    return y
+
+
+def _rows(array):
+    """The array with its leading axes as one (a view)."""
+    return array if array.ndim == 2 else array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
+
+
+def _check_linear(x, weight, bias):
+    x, weight, bias = _check.array("x", x), _check.array("weight", weight, 2), _check.optional("bias", bias, 1)
+    _check.same_dtype(x=x, weight=weight, bias=bias)
+    if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+        raise ValueError(f"x: expected shape (..., {weight.shape[1]}) for weight of shape {weight.shape}, got {x.shape}")
+    _check.shape("bias", bias, weight.shape[:1])
+    return x, weight, bias

@@ -1,0 +1,29 @@
+"""The definition of every op, in plain NumPy.
+
+`fastnn.reference.conv2d(x, weight, ...)` is `fastnn.functional.conv2d` run on the NumPy backend, and so for every
+other function there. The arithmetic itself stands in this package, one family of ops a file.
+"""
+
+import functools
+
+
+def __getattr__(name):
+    from .. import _backend, functional
+
+    if name.startswith("_") or name not in functional.__all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    function = getattr(functional, name)
+
+    @functools.wraps(function)
+    def on_reference(*args, **kwargs):
+        with _backend.use_backend("reference"):
+            return function(*args, **kwargs)
+
+    globals()[name] = on_reference
+    return on_reference
+
+
+def __dir__():
+    from .. import functional
+
+    return sorted({*globals(), *functional.__all__})

@@ -1,0 +1,20 @@
+"""y = x W^T + b, and its three gradients. x: (N, I), weight: (O, I), y: (N, O)."""
+
+import numpy as np
+
+
+def linear_forward(x, weight, bias, y):
+    np.matmul(x, weight.T, out=y)
+    if bias is not None:
+        y += bias
+
+
+def linear_backward_input(dy, weight, dx):
+    np.matmul(dy, weight, out=dx)
+
+
+def linear_backward_weight(dy, x, dweight, dbias):
+    if dweight is not None:
+        np.matmul(dy.T, x, out=dweight)
+    if dbias is not None:
+        np.sum(dy, axis=0, out=dbias)
