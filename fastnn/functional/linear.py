@@ -7,6 +7,8 @@ import numpy as np
 
 from .. import _backend, _check, _memory
 
+__all__ = ["linear", "linear_forward", "linear_backward"]
+
 
 class LinearContext(NamedTuple):
     """What `linear_backward` reads."""

@@ -1,0 +1,11 @@
+"""fastnn: CNN and RNN layers for NumPy, trained and run on a CPU.
+
+Layers are in `fastnn.nn`, the functions under them in `fastnn.functional`, optimisers in `fastnn.optim`.
+"""
+
+__version__ = "0.1.0"
+
+from . import functional
+from ._backend import use_backend
+
+__all__ = ["__version__", "functional", "use_backend"]
