@@ -1,0 +1,89 @@
+# make test       all tests, on the wheel that is built here         make lint         ruff, cython-lint, mypy, stubtest
+# make demo       train on handwritten digits, draw pictures         make sdist-check  the wheel builds from the sdist
+# make bench      measure (BENCH=verify: check all, time few)        make sanitize     kernel tests under ASan and UBSan
+#
+# Needs python3 (3.11 or later) with venv, pip, and a C compiler. Everything else goes into .venv-* and build/.
+
+PYTHON ?= python3
+BENCH ?= full
+BENCH_ARGS ?=
+PYTEST_ARGS ?=
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+
+SOURCES := setup.py pyproject.toml MANIFEST.in README.md LICENSE \
+    $(shell find csrc -type f) $(shell find fastnn -name '*.py' -o -name '*.py[xid]' -o -name py.typed)
+
+# The checkout's own fastnn/ must not shadow the installed wheel, in no subprocess of a test either.
+ISOLATED := env -u PYTHONPATH PYTHONSAFEPATH=1
+
+.PHONY: test demo bench lint sdist-check sanitize clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+test: .venv-test/.ready
+	$(ISOLATED) FASTNN_WHEEL="$$(ls $(CURDIR)/build/wheel/*.whl)" \
+	    .venv-test/bin/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+demo: .venv-examples/.ready
+	$(ISOLATED) .venv-examples/bin/python examples/demo_digits.py --output demo
+
+bench: .venv-bench/.ready
+	$(ISOLATED) .venv-bench/bin/python -m pytest benchmarks --mode=$(BENCH)
+	$(ISOLATED) .venv-bench/bin/python benchmarks/compare.py --mode=$(BENCH) --output build/bench $(BENCH_ARGS)
+
+lint: .venv-lint/.ready
+	.venv-lint/bin/ruff check .
+	.venv-lint/bin/cython-lint fastnn
+	$(ISOLATED) .venv-lint/bin/mypy
+	$(ISOLATED) .venv-lint/bin/mypy --strict tests/downstream/src
+	$(ISOLATED) .venv-lint/bin/stubtest fastnn
+
+# Both wheels, the one from the checkout and the one from the unpacked sdist, must hold the same files.
+sdist-check: build/wheel/.done build/sdist/.done
+	for wheel in build/wheel/*.whl build/sdist/*.whl; do \
+	    $(PYTHON) -m zipfile -l $$wheel | awk 'NR > 1 { print $$1 }' | sort > $$(dirname $$wheel)/names; done
+	diff build/wheel/names build/sdist/names
+	$(PYTHON) -m venv --clear .venv-sdist
+	.venv-sdist/bin/pip install --quiet build/sdist/*.whl
+	$(ISOLATED) .venv-sdist/bin/python -c "import fastnn; fastnn.show_config()"
+
+sanitize: .venv-sanitize/.ready
+	$(ISOLATED) ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+	    LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
+	    .venv-sanitize/bin/python -m pytest -n $(WORKERS) -m 'not packaging' $(PYTEST_ARGS)
+
+clean:
+	rm -rf build dist demo .venv-* *.egg-info fastnn/native/*.c fastnn/native/*.so .benchmarks .*_cache .hypothesis
+
+build/wheel/.done: $(SOURCES) | .venv-build/.made
+	rm -rf build/wheel
+	.venv-build/bin/pip wheel --no-deps --wheel-dir build/wheel .
+	touch $@
+
+build/sdist/.done: $(SOURCES) | .venv-build/.made
+	rm -rf build/sdist
+	.venv-build/bin/pip install --quiet build
+	.venv-build/bin/python -m build --outdir build/sdist .
+	touch $@
+
+# pip unpacks the sdist in a directory of its own, so no object file is shared with a release build.
+build/debug/.done: build/sdist/.done
+	rm -rf build/debug
+	FASTNN_DEBUG=1 .venv-build/bin/pip wheel --no-deps --no-cache-dir --wheel-dir build/debug build/sdist/*.tar.gz
+	touch $@
+
+.venv-%/.made:
+	$(PYTHON) -m venv --clear .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	touch $@
+
+# A virtual environment: the wheel and the dependency group of the same name.
+.venv-%/.ready: build/wheel/.done | .venv-%/.made
+	.venv-$*/bin/pip install --quiet --group $* build/wheel/*.whl
+	.venv-$*/bin/pip install --quiet --force-reinstall --no-deps build/wheel/*.whl
+	touch $@
+
+.venv-sanitize/.ready: build/debug/.done | .venv-sanitize/.made
+	.venv-sanitize/bin/pip install --quiet --group test build/debug/*.whl
+	.venv-sanitize/bin/pip install --quiet --force-reinstall --no-deps build/debug/*.whl
+	touch $@
