@@ -149,6 +149,14 @@ def need(value, count):
     return value
 
 
+def context(value, wanted):
+    """The ctx= of a backward function must be of the class `wanted`, which its forward function returns."""
+    if type(value) is not wanted:
+        raise TypeError(f"ctx: expected a {wanted.__name__}, as the forward function returns, "
+                        f"got {type(value).__name__}")
+    return value
+
+
 def output(out, shape, dtype, **inputs):
     """Return the array to write a result into: `out` if it fits, else a new one.
 

@@ -1,6 +1,16 @@
-"""Window arithmetic shared by convolution and pooling: padding, output extents, and their errors."""
+"""Window arithmetic shared by convolution and pooling: padding, output extents, and their errors.
 
+Everything here is a pure function of shapes and arguments, so the work of a small call is one look-up in a cache.
+The cached functions take normalised arguments only: 1, 1.0 and True are equal keys, but only 1 is an integer.
+"""
+
+import functools
 from typing import NamedTuple
+
+from . import _check
+
+CACHED_SHAPES = 1024
+ALGORITHMS = ("auto", "direct", "winograd")
 
 
 class Conv2dGeometry(NamedTuple):
@@ -29,3 +39,165 @@ class PoolGeometry(NamedTuple):
     pad_w: int
     dilation_h: int
     dilation_w: int
+
+
+def conv2d(x_shape, weight_shape, bias_shape, stride, padding, dilation, groups, algorithm):
+    """Return (Conv2dGeometry, the shape of y) for checked arrays of these shapes; bias_shape may be None."""
+    if not (type(stride) is type(padding) is type(dilation) is type(groups) is int and type(algorithm) is str):
+        stride, dilation = _check.pair("stride", stride, 1), _check.pair("dilation", dilation, 1)
+        padding = _normal_padding(padding)
+        groups = _check.integer("groups", groups, 1)
+        _check.choice("algorithm", algorithm, ALGORITHMS)
+    return _conv2d(x_shape, weight_shape, bias_shape, stride, padding, dilation, groups, algorithm)
+
+
+def pool2d(x_shape, kernel_size, stride, padding, dilation, ceil_mode):
+    """Return (PoolGeometry, the shape of y) for a checked x of this shape."""
+    if stride is None:
+        stride = kernel_size
+    if not type(kernel_size) is type(stride) is type(padding) is type(dilation) is int:
+        kernel_size = _check.pair("kernel_size", kernel_size, 1)
+        stride, dilation = _check.pair("stride", stride, 1), _check.pair("dilation", dilation, 1)
+        padding = _check.pair("padding", padding, 0)
+    if type(ceil_mode) is not bool:
+        ceil_mode = _check.flag("ceil_mode", ceil_mode)
+    return _pool2d(x_shape, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+@functools.lru_cache(maxsize=CACHED_SHAPES)
+def _conv2d(x_shape, weight_shape, bias_shape, stride, padding, dilation, groups, algorithm):
+    image, (n_filters, group_channels, *kernel) = _image(x_shape), _weight(weight_shape)
+    stride, dilation = _check.pair("stride", stride, 1), _check.pair("dilation", dilation, 1)
+    _check.integer("groups", groups, 1)
+    _check_channels(x_shape, weight_shape, groups)
+    _check.choice("algorithm", algorithm, ALGORITHMS)
+    if algorithm == "winograd" and not (stride == dilation == (1, 1) and kernel == [3, 3]):
+        raise ValueError(f"algorithm: 'winograd' needs a 3x3 kernel with stride 1 and dilation 1, "
+                         f"got {_by(kernel)} with stride {stride} and dilation {dilation}")
+    if bias_shape is not None and bias_shape != (n_filters,):
+        raise ValueError(f"bias: expected shape ({n_filters},) for weight of shape {weight_shape}, got {bias_shape}")
+
+    windows = [_window(n, k, s, d) for n, k, s, d in zip(image, kernel, stride, dilation)]
+    pads = _resolve_padding(padding, windows)
+    extents = [_n_steps(window, before + after) for window, (before, after) in zip(windows, pads)]
+    if min(extents) < 1:
+        raise ValueError(f"x: an image of {_by(image)} with padding {pads} is smaller than the kernel, {_by(kernel)} "
+                         f"with dilation {dilation} (y would have {_by(extents)} pixels)")
+    geometry = Conv2dGeometry(*stride, *pads[0], *pads[1], *dilation, groups, algorithm)
+    return geometry, (*x_shape[:-3], n_filters, *extents)
+
+
+@functools.lru_cache(maxsize=CACHED_SHAPES)
+def _pool2d(x_shape, kernel, stride, padding, dilation, ceil_mode):
+    image = _image(x_shape)
+    kernel, stride = _check.pair("kernel_size", kernel, 1), _check.pair("stride", stride, 1)
+    padding, dilation = _check.pair("padding", padding, 0), _check.pair("dilation", dilation, 1)
+    if kernel[0] * kernel[1] > _check.MAX_INT:
+        raise ValueError(f"kernel_size: a window has at most {_check.MAX_INT} elements, got {_by(kernel)}")
+    windows = [_window(n, k, s, d) for n, k, s, d in zip(image, kernel, stride, dilation)]
+    for window, pad in zip(windows, padding):
+        if pad > window.reach // 2:
+            raise ValueError(f"padding: expected at most half of the kernel's extent, got {padding} "
+                             f"for kernel_size {kernel} with dilation {dilation}")
+    extents = [_n_steps(window, 2 * pad, ceil_mode) for window, pad in zip(windows, padding)]
+    # In ceil mode a last window that would start in the right-hand padding, or past it, is left out.
+    extents = [n - (ceil_mode and (n - 1) * window.stride >= window.size + pad)
+               for n, window, pad in zip(extents, windows, padding)]
+    if min(extents) < 1:
+        raise ValueError(f"x: an image of {_by(image)} with padding {padding} is smaller than the window, "
+                         f"{_by(kernel)} with dilation {dilation}")
+    if not all(_always_touches(window, n, pad) for window, n, pad in zip(windows, extents, padding)):
+        raise ValueError(f"padding: a window of {_by(kernel)} with dilation {dilation} and padding {padding} "
+                         f"does not touch the image of {_by(image)}")
+    return PoolGeometry(*kernel, *stride, *padding, *dilation), (*x_shape[:-2], *extents)
+
+
+class _Window(NamedTuple):
+    """One axis of a window: the image's size, the extent from the first tap to the last, and the steps."""
+
+    size: int
+    reach: int
+    stride: int
+    dilation: int
+
+
+def _window(size, kernel, stride, dilation):
+    reach = (kernel - 1) * dilation + 1
+    if reach > _check.MAX_INT:
+        raise ValueError(f"dilation: a kernel may reach over {_check.MAX_INT} pixels, got {kernel} taps "
+                         f"with dilation {dilation}")
+    return _Window(size, reach, stride, dilation)
+
+
+def _n_steps(window, padding, ceil_mode=False):
+    """How many windows fit one axis, when its padding is `padding` in all."""
+    if window.size + padding > _check.MAX_INT:
+        raise ValueError(f"padding: a padded image may have {_check.MAX_INT} pixels a side, "
+                         f"got {window.size} with padding of {padding} in all")
+    room = window.size + padding - window.reach
+    if room < 0 and not ceil_mode:
+        return 0
+    return (room + (window.stride - 1 if ceil_mode else 0)) // window.stride + 1
+
+
+def _always_touches(window, n_windows, pad):
+    """Whether each window has a tap on the image. Only a dilated window that starts in the padding may have none."""
+    if window.dilation <= window.size or window.size == 0:
+        return window.size > 0
+    starts = range(-pad, min(0, (n_windows - 1) * window.stride - pad + 1), window.stride)
+    return all(start % window.dilation < window.size for start in starts)
+
+
+def _resolve_padding(padding, windows):
+    """Return ((top, bottom), (left, right))."""
+    if isinstance(padding, str):
+        if padding == "valid":
+            return (0, 0), (0, 0)
+        return tuple(_same_padding(window) for window in windows)
+    if type(padding) is int:
+        return (((_check.integer("padding", padding, 0),) * 2),) * 2
+    return padding
+
+
+def _same_padding(window):
+    """The padding with which ceil(size / stride) windows fit; an odd one out goes behind, as in torch and ONNX."""
+    n_windows = -(-window.size // window.stride)
+    total = max(0, (n_windows - 1) * window.stride + window.reach - window.size)
+    return total // 2, total - total // 2
+
+
+def _normal_padding(padding):
+    """Return a padding argument as a string, an int, or ((top, bottom), (left, right))."""
+    if isinstance(padding, str):
+        return _check.choice("padding", padding, ("same", "valid"))
+    if not isinstance(padding, (tuple, list)):
+        return _check.integer("padding", padding, 0)
+    if len(padding) != 2:
+        raise ValueError("padding: expected an integer, (height, width), ((top, bottom), (left, right)), 'same' "
+                         f"or 'valid', got {padding!r}")
+    return tuple(_check.pair("padding", side, 0) for side in padding)
+
+
+def _image(x_shape):
+    if len(x_shape) not in (3, 4):
+        raise ValueError(f"x: expected shape (N, C, H, W) or (C, H, W), got {x_shape}")
+    return x_shape[-2:]
+
+
+def _weight(shape):
+    if len(shape) != 4 or 0 in shape[2:]:
+        raise ValueError(f"weight: expected shape (K, C/groups, R, S) with R, S >= 1, got {shape}")
+    return shape
+
+
+def _check_channels(x_shape, weight_shape, groups):
+    channels, n_filters, group_channels = x_shape[-3], *weight_shape[:2]
+    if n_filters % groups:
+        raise ValueError(f"groups: expected a divisor of the {n_filters} filters of weight, got {groups}")
+    if channels != groups * group_channels:
+        raise ValueError(f"weight: expected {channels}/{groups} channels a filter (x has {channels} channels in "
+                         f"{groups} groups), got shape {weight_shape}")
+
+
+def _by(extents):
+    return "x".join(map(str, extents))

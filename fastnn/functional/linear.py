@@ -40,7 +40,7 @@ def linear_backward(dy, ctx, *, need=None):
     need: three bools, which of the gradients to compute; the others, and dbias where there was no bias, are None.
     """
     need_x, need_weight, need_bias = _check.need(need, 3)
-    x, weight, has_bias = ctx
+    x, weight, has_bias = _check.context(ctx, LinearContext)
     dy = _check.array("dy", dy)
     _check.same_dtype(x=x, dy=dy)
     _check.shape("dy", dy, (*x.shape[:-1], weight.shape[0]))

@@ -1,0 +1,87 @@
+"""Convolution."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _backend, _check, _geometry, _memory
+
+__all__ = ["conv2d", "conv2d_forward", "conv2d_backward"]
+
+
+class Conv2dContext(NamedTuple):
+    """What `conv2d_backward` reads."""
+
+    x: np.ndarray
+    weight: np.ndarray
+    has_bias: bool
+    y_shape: tuple
+    geo: _geometry.Conv2dGeometry
+
+
+def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, algorithm="auto", out=None):
+    """Return the 2-D cross-correlation of images with filters, plus a bias for each filter.
+
+    x: (N, C, H, W), or one image (C, H, W); weight: (K, C/groups, R, S); bias: (K,) or None; all of one dtype,
+    float32 or float64. Filter k sees the channels of group k // (K/groups) only.
+    stride, dilation: an int or (height, width).
+    padding: an int, (height, width), ((top, bottom), (left, right)), "valid" (none), or "same": as much as makes
+    y's extents ceil(H/stride) and ceil(W/stride), an odd pixel going to the bottom and the right.
+    algorithm: "auto", "direct", or "winograd" (3x3 kernels with stride and dilation 1; rounds a little worse).
+    out: an array of y's shape to write the result into.
+    Returns y: (N, K, P, Q), or (K, P, Q), with P = (H + top + bottom - dilation*(R-1) - 1) // stride + 1.
+    Raises TypeError for a wrong or mixed dtype or a wrong kind of argument, ValueError for a shape or value that
+    does not fit, or a y without pixels.
+    """
+    x, weight, bias, geo, y_shape = _check_conv2d(x, weight, bias, stride, padding, dilation, groups, algorithm)
+    return _conv2d(x, weight, bias, geo, y_shape, out)
+
+
+def conv2d_forward(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, algorithm="auto", out=None):
+    """As `conv2d`; returns (y, ctx) with what `conv2d_backward` needs."""
+    x, weight, bias, geo, y_shape = _check_conv2d(x, weight, bias, stride, padding, dilation, groups, algorithm)
+    y = _conv2d(x, weight, bias, geo, y_shape, out)
+    return y, Conv2dContext(x, weight, bias is not None, y_shape, geo)
+
+
+def conv2d_backward(dy, ctx, *, need=None):
+    """Return (dx, dweight, dbias) of `conv2d`, for dy of y's shape.
+
+    need: three bools, which of the gradients to compute; the others, and dbias where there was no bias, are None.
+    """
+    need_x, need_weight, need_bias = _check.need(need, 3)
+    x, weight, has_bias, y_shape, geo = _check.context(ctx, Conv2dContext)
+    dy = _check.array("dy", dy)
+    _check.same_dtype(x=x, dy=dy)
+    _check.shape("dy", dy, y_shape)
+    backend, dy = _backend.active(), batched(dy)
+    dx = dweight = dbias = None
+    if need_x:
+        dx = _memory.empty(x.shape, x.dtype)
+        backend.conv2d_backward_input(dy, weight, batched(dx), geo)
+    if need_weight:
+        dweight = _memory.empty(weight.shape, x.dtype)
+    if need_bias and has_bias:
+        dbias = _memory.empty(weight.shape[:1], x.dtype)
+    if dweight is not None or dbias is not None:
+        backend.conv2d_backward_weight(dy, batched(x), dweight, dbias, geo)
+    return dx, dweight, dbias
+
+
+def batched(images):
+    """(C, H, W) as (1, C, H, W), a view; (N, C, H, W) as it is."""
+    return images if images.ndim == 4 else images[None]
+
+
+def _conv2d(x, weight, bias, geo, y_shape, out):
+    y = _check.output(out, y_shape, x.dtype, x=x, weight=weight, bias=bias)
+    _backend.active().conv2d_forward(batched(x), weight, bias, batched(y), geo)
+    return y
+
+
+def _check_conv2d(x, weight, bias, stride, padding, dilation, groups, algorithm):
+    x, weight, bias = _check.array("x", x), _check.array("weight", weight), _check.optional("bias", bias)
+    _check.same_dtype(x=x, weight=weight, bias=bias)
+    geo, y_shape = _geometry.conv2d(x.shape, weight.shape, None if bias is None else bias.shape,
+                                    stride, padding, dilation, groups, algorithm)
+    return x, weight, bias, geo, y_shape
