@@ -1,0 +1,127 @@
+"""The gated recurrent unit: one step, and a whole sequence."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _backend, _check, _memory
+from . import _recurrent
+from ._recurrent import CELL, SEQUENCE
+
+__all__ = ["gru", "gru_backward", "gru_cell", "gru_cell_backward", "gru_cell_forward", "gru_forward"]
+
+
+class GRUContext(NamedTuple):
+    """What `gru_backward` and `gru_cell_backward` read."""
+
+    x: np.ndarray  # (T, N, I)
+    h0: np.ndarray  # (N, H)
+    y: np.ndarray  # (T, N, H)
+    gates: np.ndarray  # (T, N, 4, H): r, z, n, and the product that r multiplies
+    weight_ih: np.ndarray
+    weight_hh: np.ndarray
+    lengths: np.ndarray | None
+    reverse: bool
+    layout: _recurrent.Layout
+
+
+def gru_cell(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, out=None):
+    """Return h' = (1 - z) n + z h, one step of a gated recurrent unit.
+
+    r and z are sigmoids of the first and second third of the rows of x W_ih^T + b_ih + h W_hh^T + b_hh;
+    n = tanh(x W_in^T + b_in + r (h W_hn^T + b_hn)) comes from the last third, the reset applied after the product.
+    x: (N, I) or (I,); h: (N, H) or (H,), None for zeros; weight_ih: (3 H, I); weight_hh: (3 H, H); biases: (3 H,) or
+    None; all of one dtype, float32 or float64. out: an array of h's shape for the result.
+    Returns h' in h's shape. Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not fit.
+    Source: K. Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014, in cuDNN's variant.
+    """
+    return _gru_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, out, keep=False)[0]
+
+
+def gru_cell_forward(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, out=None):
+    """As `gru_cell`; returns (h', ctx) with what `gru_cell_backward` needs."""
+    return _gru_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, out, keep=True)
+
+
+def gru_cell_backward(dh, ctx, *, need=None):
+    """Return (dx, dh, dweight_ih, dweight_hh, dbias_ih, dbias_hh) of `gru_cell`, for dh of the shape of h'.
+
+    need: six bools, which of them to compute; the others, and those of inputs that were None, are None.
+    """
+    return _backward("dh", _check.array("dh", dh), ctx, None, need)
+
+
+def gru(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, reverse=False):
+    """Run `gru_cell` over a sequence; return (y, state').
+
+    x: (T, N, I), or (T, I) without a batch; state: (N, H) or (H,), None for zeros; weight_ih: (3 H, I);
+    weight_hh: (3 H, H); biases: (3 H,) or None; all of one dtype, float32 or float64.
+    lengths: N integers in [0, T]. A row that has ended keeps its state, and its y is 0.
+    reverse: run from each row's last step to its first; y stays in the order of x.
+    Returns y: (T, N, H) or (T, H), every step's state, and the last state, in the shape of `state`.
+    Raises TypeError for a wrong or mixed dtype, ValueError for a shape or a length that does not fit.
+    """
+    return _gru(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, keep=False)[0]
+
+
+def gru_forward(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, reverse=False):
+    """As `gru`; returns ((y, state'), ctx) with what `gru_backward` needs."""
+    return _gru(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, keep=True)
+
+
+def gru_backward(dy, ctx, *, dstate=None, need=None):
+    """Return (dx, dstate, dweight_ih, dweight_hh, dbias_ih, dbias_hh) of `gru`.
+
+    dy: of y's shape, or None where only dstate flows; dstate: of the last state's shape, or None. What dy holds past
+    a row's end is not read, and dx is 0 there.
+    need: six bools, which of them to compute; the others, and those of inputs that were None, are None.
+    """
+    return _backward("dy", dy, ctx, dstate, need)
+
+
+def _gru_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, out, keep):
+    inputs = _recurrent.check(CELL, 3, x, h, weight_ih, weight_hh, bias_ih, bias_hh)
+    h_n = None if out is None else _recurrent.check_out(out, inputs)
+    y, h_n, gates = _run(inputs, None, False, keep, h_n)
+    result = h_n.reshape(inputs.layout.state) if out is None else out
+    return result, _context(inputs, y, gates, None, False) if keep else None
+
+
+def _gru(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, keep):
+    reverse = _check.flag("reverse", reverse)
+    inputs = _recurrent.check(SEQUENCE, 3, x, state, weight_ih, weight_hh, bias_ih, bias_hh, h_name="state")
+    lengths = _recurrent.check_lengths(lengths, inputs)
+    y, h_n, gates = _run(inputs, lengths, reverse, keep)
+    result = y.reshape(inputs.layout.y), h_n.reshape(inputs.layout.state)
+    return result, _context(inputs, y, gates, lengths, reverse) if keep else None
+
+
+def _run(inputs, lengths, reverse, keep, h_n=None):
+    x, h0, _, weight_ih, weight_hh, bias_ih, bias_hh, y_shape, _ = inputs
+    n_steps, n_rows, hidden = y_shape
+    y = _memory.empty(y_shape, x.dtype)
+    if h_n is None:
+        h_n = _memory.empty((n_rows, hidden), x.dtype)
+    gates = _memory.empty((n_steps, n_rows, 4, hidden), x.dtype) if keep else None
+    _backend.active().gru_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, y, h_n, gates, reverse)
+    return y, h_n, gates
+
+
+def _context(inputs, y, gates, lengths, reverse):
+    return GRUContext(inputs.x, inputs.h0, y, gates, inputs.weight_ih, inputs.weight_hh, lengths, reverse,
+                      inputs.layout)
+
+
+def _backward(name, dy, ctx, dstate, need):
+    need = _check.need(need, 6)
+    x, h0, y, gates, weight_ih, weight_hh, lengths, reverse, layout = ctx
+    dy = _recurrent.check_gradient(name, dy, y, layout.y)
+    dh_n = _recurrent.check_gradient("dstate", dstate, h0, layout.state)
+    if dy is None:
+        dy = np.zeros_like(y)
+    dx = _recurrent.empty_like_if(need[0], x)
+    dh0 = _recurrent.empty_like_if(need[1] and layout.has_state, h0)
+    dparameters = _recurrent.empty_parameter_gradients(need[2:], layout, weight_ih, weight_hh)
+    _backend.active().gru_backward(dy, dh_n, x, h0, y, gates, weight_ih, weight_hh, lengths, dx, dh0, *dparameters,
+                                   reverse)
+    return _recurrent.reshaped(dx, layout.x), _recurrent.reshaped(dh0, layout.state), *dparameters

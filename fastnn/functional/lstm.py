@@ -1,0 +1,137 @@
+"""The long short-term memory: one step, and a whole sequence."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _backend, _check, _memory
+from . import _recurrent
+from ._recurrent import CELL, SEQUENCE
+
+__all__ = ["lstm", "lstm_backward", "lstm_cell", "lstm_cell_backward", "lstm_cell_forward", "lstm_forward"]
+
+
+class LSTMContext(NamedTuple):
+    """What `lstm_backward` and `lstm_cell_backward` read."""
+
+    x: np.ndarray  # (T, N, I)
+    h0: np.ndarray  # (N, H)
+    c0: np.ndarray  # (N, H)
+    y: np.ndarray  # (T, N, H)
+    gates: np.ndarray  # (T, N, 4, H): i, f, g, o
+    cells: np.ndarray  # (T, N, H)
+    weight_ih: np.ndarray
+    weight_hh: np.ndarray
+    lengths: np.ndarray | None
+    reverse: bool
+    layout: _recurrent.Layout
+
+
+def lstm_cell(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
+    """Return (h', c') = (o tanh(c'), f c + i g), one step of a long short-term memory.
+
+    i, f, o (sigmoid) and g (tanh) come from the quarters, in the order i, f, g, o, of
+    x W_ih^T + b_ih + h W_hh^T + b_hh.
+    x: (N, I) or (I,); state: (h, c), each (N, H) or (H,), None for zeros; weight_ih: (4 H, I); weight_hh: (4 H, H);
+    biases: (4 H,) or None; all of one dtype, float32 or float64.
+    Returns two arrays in h's shape. Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not
+    fit.
+    Source: S. Hochreiter, J. Schmidhuber, "Long short-term memory", Neural Computation 9, 1997, with forget gates.
+    """
+    return _lstm_cell(x, state, weight_ih, weight_hh, bias_ih, bias_hh, keep=False)[0]
+
+
+def lstm_cell_forward(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
+    """As `lstm_cell`; returns ((h', c'), ctx) with what `lstm_cell_backward` needs."""
+    return _lstm_cell(x, state, weight_ih, weight_hh, bias_ih, bias_hh, keep=True)
+
+
+def lstm_cell_backward(dstate, ctx, *, need=None):
+    """Return (dx, (dh, dc), dweight_ih, dweight_hh, dbias_ih, dbias_hh) of `lstm_cell`.
+
+    dstate: the pair of the gradients of h' and c'; either may be None.
+    need: six bools, which of them to compute; the others, and those of inputs that were None, are None.
+    """
+    dh, dc = _recurrent.check_pair("dstate", dstate)
+    return _backward("dh", dh, ctx, (None, dc), need)
+
+
+def lstm(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, reverse=False):
+    """Run `lstm_cell` over a sequence; return (y, (h', c')).
+
+    x: (T, N, I), or (T, I) without a batch; state: (h, c), each (N, H) or (H,), None for zeros; weight_ih: (4 H, I);
+    weight_hh: (4 H, H); biases: (4 H,) or None; all of one dtype, float32 or float64.
+    lengths: N integers in [0, T]. A row that has ended keeps its state, and its y is 0.
+    reverse: run from each row's last step to its first; y stays in the order of x.
+    Returns y: (T, N, H) or (T, H), every step's h, and the last h and c, in the shape of those in `state`.
+    Raises TypeError for a wrong or mixed dtype, ValueError for a shape or a length that does not fit.
+    """
+    return _lstm(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, keep=False)[0]
+
+
+def lstm_forward(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, reverse=False):
+    """As `lstm`; returns ((y, (h', c')), ctx) with what `lstm_backward` needs."""
+    return _lstm(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, keep=True)
+
+
+def lstm_backward(dy, ctx, *, dstate=None, need=None):
+    """Return (dx, (dh, dc), dweight_ih, dweight_hh, dbias_ih, dbias_hh) of `lstm`.
+
+    dy: of y's shape, or None where only dstate flows; dstate: the pair of the gradients of the last h and c, either of
+    them or the whole None for zero. What dy holds past a row's end is not read, and dx is 0 there.
+    need: six bools, which of them to compute; the others, and those of inputs that were None, are None.
+    """
+    return _backward("dy", dy, ctx, _recurrent.check_pair("dstate", dstate), need)
+
+
+def _lstm_cell(x, state, weight_ih, weight_hh, bias_ih, bias_hh, keep):
+    h, c = _recurrent.check_state_pair(state)
+    inputs = _recurrent.check(CELL, 4, x, h, weight_ih, weight_hh, bias_ih, bias_hh, c)
+    y, h_n, c_n, gates, cells = _run(inputs, None, False, keep)
+    result = h_n.reshape(inputs.layout.state), c_n.reshape(inputs.layout.state)
+    return result, _context(inputs, y, gates, cells, None, False) if keep else None
+
+
+def _lstm(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, keep):
+    reverse = _check.flag("reverse", reverse)
+    h, c = _recurrent.check_state_pair(state)
+    inputs = _recurrent.check(SEQUENCE, 4, x, h, weight_ih, weight_hh, bias_ih, bias_hh, c)
+    lengths = _recurrent.check_lengths(lengths, inputs)
+    y, h_n, c_n, gates, cells = _run(inputs, lengths, reverse, keep)
+    result = y.reshape(inputs.layout.y), (h_n.reshape(inputs.layout.state), c_n.reshape(inputs.layout.state))
+    return result, _context(inputs, y, gates, cells, lengths, reverse) if keep else None
+
+
+def _run(inputs, lengths, reverse, keep):
+    x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, y_shape, _ = inputs
+    n_steps, n_rows, hidden = y_shape
+    y = _memory.empty(y_shape, x.dtype)
+    h_n, c_n = _memory.empty((n_rows, hidden), x.dtype), _memory.empty((n_rows, hidden), x.dtype)
+    gates = _memory.empty((n_steps, n_rows, 4, hidden), x.dtype) if keep else None
+    cells = _memory.empty(y_shape, x.dtype) if keep else None
+    _backend.active().lstm_forward(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, y, h_n, c_n, gates,
+                                   cells, reverse)
+    return y, h_n, c_n, gates, cells
+
+
+def _context(inputs, y, gates, cells, lengths, reverse):
+    return LSTMContext(inputs.x, inputs.h0, inputs.c0, y, gates, cells, inputs.weight_ih, inputs.weight_hh, lengths,
+                       reverse, inputs.layout)
+
+
+def _backward(name, dy, ctx, dstate, need):
+    need = _check.need(need, 6)
+    x, h0, c0, y, gates, cells, weight_ih, weight_hh, lengths, reverse, layout = ctx
+    dy = _recurrent.check_gradient(name, dy, y, layout.y)
+    dh_n = _recurrent.check_gradient("dh", dstate[0], h0, layout.state)
+    dc_n = _recurrent.check_gradient("dc", dstate[1], c0, layout.state)
+    if dy is None:
+        dy = np.zeros_like(y)
+    need_state = need[1] and layout.has_state
+    dx = _recurrent.empty_like_if(need[0], x)
+    dh0, dc0 = _recurrent.empty_like_if(need_state, h0), _recurrent.empty_like_if(need_state, c0)
+    dparameters = _recurrent.empty_parameter_gradients(need[2:], layout, weight_ih, weight_hh)
+    _backend.active().lstm_backward(dy, dh_n, dc_n, x, h0, c0, y, gates, cells, weight_ih, weight_hh, lengths, dx, dh0,
+                                    dc0, *dparameters, reverse)
+    dstate = (dh0.reshape(layout.state), dc0.reshape(layout.state)) if need_state else None
+    return _recurrent.reshaped(dx, layout.x), dstate, *dparameters

@@ -1,0 +1,128 @@
+"""The Elman network: one step, and a whole sequence."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _backend, _check, _memory
+from . import _recurrent
+from ._recurrent import CELL, SEQUENCE
+
+__all__ = ["rnn", "rnn_backward", "rnn_cell", "rnn_cell_backward", "rnn_cell_forward", "rnn_forward"]
+
+NONLINEARITIES = ("tanh", "relu")
+
+
+class RNNContext(NamedTuple):
+    """What `rnn_backward` and `rnn_cell_backward` read."""
+
+    x: np.ndarray  # (T, N, I)
+    h0: np.ndarray  # (N, H)
+    y: np.ndarray  # (T, N, H)
+    weight_ih: np.ndarray
+    weight_hh: np.ndarray
+    lengths: np.ndarray | None
+    reverse: bool
+    nonlinearity: str
+    layout: _recurrent.Layout
+
+
+def rnn_cell(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None, nonlinearity="tanh", *, out=None):
+    """Return h' = nonlinearity(x W_ih^T + b_ih + h W_hh^T + b_hh).
+
+    x: (N, I) or (I,); h: (N, H) or (H,), None for zeros; weight_ih: (H, I); weight_hh: (H, H); biases: (H,) or None;
+    all of one dtype, float32 or float64. nonlinearity: "tanh" or "relu". out: an array of h's shape for the result.
+    Returns h' in h's shape. Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not fit.
+    Source: J. L. Elman, "Finding structure in time", Cognitive Science 14, 1990.
+    """
+    return _rnn_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity, out)[0]
+
+
+def rnn_cell_forward(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None, nonlinearity="tanh", *, out=None):
+    """As `rnn_cell`; returns (h', ctx) with what `rnn_cell_backward` needs."""
+    result, y, inputs = _rnn_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity, out)
+    return result, _context(inputs, y, None, False, nonlinearity)
+
+
+def rnn_cell_backward(dh, ctx, *, need=None):
+    """Return (dx, dh, dweight_ih, dweight_hh, dbias_ih, dbias_hh) of `rnn_cell`, for dh of the shape of h'.
+
+    need: six bools, which of them to compute; the others, and those of inputs that were None, are None.
+    """
+    return _backward("dh", _check.array("dh", dh), ctx, None, need)
+
+
+def rnn(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, reverse=False, nonlinearity="tanh"):
+    """Run `rnn_cell` over a sequence; return (y, state').
+
+    x: (T, N, I), or (T, I) without a batch; state: (N, H) or (H,), None for zeros; weight_ih: (H, I);
+    weight_hh: (H, H); biases: (H,) or None; all of one dtype, float32 or float64. nonlinearity: "tanh" or "relu".
+    lengths: N integers in [0, T]. A row that has ended keeps its state, and its y is 0.
+    reverse: run from each row's last step to its first; y stays in the order of x.
+    Returns y: (T, N, H) or (T, H), every step's state, and the last state, in the shape of `state`.
+    Raises TypeError for a wrong or mixed dtype, ValueError for a shape or a length that does not fit.
+    """
+    return _rnn(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, nonlinearity)[0]
+
+
+def rnn_forward(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, reverse=False,
+                nonlinearity="tanh"):
+    """As `rnn`; returns ((y, state'), ctx) with what `rnn_backward` needs."""
+    return _rnn(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, nonlinearity)
+
+
+def rnn_backward(dy, ctx, *, dstate=None, need=None):
+    """Return (dx, dstate, dweight_ih, dweight_hh, dbias_ih, dbias_hh) of `rnn`.
+
+    dy: of y's shape, or None where only dstate flows; dstate: of the last state's shape, or None. What dy holds past
+    a row's end is not read, and dx is 0 there.
+    need: six bools, which of them to compute; the others, and those of inputs that were None, are None.
+    """
+    return _backward("dy", dy, ctx, dstate, need)
+
+
+def _rnn_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity, out):
+    _check.choice("nonlinearity", nonlinearity, NONLINEARITIES)
+    inputs = _recurrent.check(CELL, 1, x, h, weight_ih, weight_hh, bias_ih, bias_hh)
+    h_n = None if out is None else _recurrent.check_out(out, inputs)
+    y, h_n = _run(inputs, None, False, nonlinearity, h_n)
+    return h_n.reshape(inputs.layout.state) if out is None else out, y, inputs
+
+
+def _rnn(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, nonlinearity):
+    _check.choice("nonlinearity", nonlinearity, NONLINEARITIES)
+    reverse = _check.flag("reverse", reverse)
+    inputs = _recurrent.check(SEQUENCE, 1, x, state, weight_ih, weight_hh, bias_ih, bias_hh, h_name="state")
+    lengths = _recurrent.check_lengths(lengths, inputs)
+    y, h_n = _run(inputs, lengths, reverse, nonlinearity)
+    result = y.reshape(inputs.layout.y), h_n.reshape(inputs.layout.state)
+    return result, _context(inputs, y, lengths, reverse, nonlinearity)
+
+
+def _run(inputs, lengths, reverse, nonlinearity, h_n=None):
+    x, h0, _, weight_ih, weight_hh, bias_ih, bias_hh, y_shape, _ = inputs
+    y = _memory.empty(y_shape, x.dtype)
+    if h_n is None:
+        h_n = _memory.empty(y_shape[1:], x.dtype)
+    _backend.active().rnn_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, y, h_n, reverse, nonlinearity)
+    return y, h_n
+
+
+def _context(inputs, y, lengths, reverse, nonlinearity):
+    return RNNContext(inputs.x, inputs.h0, y, inputs.weight_ih, inputs.weight_hh, lengths, reverse, nonlinearity,
+                      inputs.layout)
+
+
+def _backward(name, dy, ctx, dstate, need):
+    need = _check.need(need, 6)
+    x, h0, y, weight_ih, weight_hh, lengths, reverse, nonlinearity, layout = ctx
+    dy = _recurrent.check_gradient(name, dy, y, layout.y)
+    dh_n = _recurrent.check_gradient("dstate", dstate, h0, layout.state)
+    if dy is None:
+        dy = np.zeros_like(y)
+    dx = _recurrent.empty_like_if(need[0], x)
+    dh0 = _recurrent.empty_like_if(need[1] and layout.has_state, h0)
+    dparameters = _recurrent.empty_parameter_gradients(need[2:], layout, weight_ih, weight_hh)
+    _backend.active().rnn_backward(dy, dh_n, x, h0, y, weight_ih, weight_hh, lengths, dx, dh0, *dparameters, reverse,
+                                   nonlinearity)
+    return _recurrent.reshaped(dx, layout.x), _recurrent.reshaped(dh0, layout.state), *dparameters
