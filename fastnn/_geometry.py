@@ -43,7 +43,9 @@ class PoolGeometry(NamedTuple):
 
 def conv2d(x_shape, weight_shape, bias_shape, stride, padding, dilation, groups, algorithm):
     """Return (Conv2dGeometry, the shape of y) for checked arrays of these shapes; bias_shape may be None."""
-    if not (type(stride) is type(padding) is type(dilation) is type(groups) is int and type(algorithm) is str):
+    if not (type(groups) is int and type(algorithm) is str
+            and (type(stride) is type(padding) is type(dilation) is int  # the quick way to what the next line says
+                 or (_is_key(stride) and (_is_key(padding) or type(padding) is str) and _is_key(dilation)))):
         stride, dilation = _check.pair("stride", stride, 1), _check.pair("dilation", dilation, 1)
         padding = _normal_padding(padding)
         groups = _check.integer("groups", groups, 1)
@@ -55,7 +57,7 @@ def pool2d(x_shape, kernel_size, stride, padding, dilation, ceil_mode):
     """Return (PoolGeometry, the shape of y) for a checked x of this shape."""
     if stride is None:
         stride = kernel_size
-    if not type(kernel_size) is type(stride) is type(padding) is type(dilation) is int:
+    if not (_is_key(kernel_size) and _is_key(stride) and _is_key(padding) and _is_key(dilation)):
         kernel_size = _check.pair("kernel_size", kernel_size, 1)
         stride, dilation = _check.pair("stride", stride, 1), _check.pair("dilation", dilation, 1)
         padding = _check.pair("padding", padding, 0)
@@ -64,9 +66,15 @@ def pool2d(x_shape, kernel_size, stride, padding, dilation, ceil_mode):
     return _pool2d(x_shape, kernel_size, stride, padding, dilation, ceil_mode)
 
 
+def _is_key(value):
+    """Whether `value` is an int or a pair of ints, not something that merely equals one."""
+    return type(value) is int or (
+        type(value) is tuple and len(value) == 2 and type(value[0]) is int and type(value[1]) is int)
+
+
 @functools.lru_cache(maxsize=CACHED_SHAPES)
 def _conv2d(x_shape, weight_shape, bias_shape, stride, padding, dilation, groups, algorithm):
-    image, (n_filters, group_channels, *kernel) = _image(x_shape), _weight(weight_shape)
+    image, (n_filters, _, *kernel) = _image(x_shape), _weight(weight_shape)
     stride, dilation = _check.pair("stride", stride, 1), _check.pair("dilation", dilation, 1)
     _check.integer("groups", groups, 1)
     _check_channels(x_shape, weight_shape, groups)
@@ -82,7 +90,7 @@ def _conv2d(x_shape, weight_shape, bias_shape, stride, padding, dilation, groups
     extents = [_n_steps(window, before + after) for window, (before, after) in zip(windows, pads)]
     if min(extents) < 1:
         raise ValueError(f"x: an image of {_by(image)} with padding {pads} is smaller than the kernel, {_by(kernel)} "
-                         f"with dilation {dilation} (y would have {_by(extents)} pixels)")
+                         f"with dilation {dilation}")
     geometry = Conv2dGeometry(*stride, *pads[0], *pads[1], *dilation, groups, algorithm)
     return geometry, (*x_shape[:-3], n_filters, *extents)
 
@@ -95,10 +103,8 @@ def _pool2d(x_shape, kernel, stride, padding, dilation, ceil_mode):
     if kernel[0] * kernel[1] > _check.MAX_INT:
         raise ValueError(f"kernel_size: a window has at most {_check.MAX_INT} elements, got {_by(kernel)}")
     windows = [_window(n, k, s, d) for n, k, s, d in zip(image, kernel, stride, dilation)]
-    for window, pad in zip(windows, padding):
-        if pad > window.reach // 2:
-            raise ValueError(f"padding: expected at most half of the kernel's extent, got {padding} "
-                             f"for kernel_size {kernel} with dilation {dilation}")
+    if padding[0] > kernel[0] // 2 or padding[1] > kernel[1] // 2:
+        raise ValueError(f"padding: expected at most half of kernel_size {kernel}, got {padding}")
     extents = [_n_steps(window, 2 * pad, ceil_mode) for window, pad in zip(windows, padding)]
     # In ceil mode a last window that would start in the right-hand padding, or past it, is left out.
     extents = [n - (ceil_mode and (n - 1) * window.stride >= window.size + pad)
@@ -142,21 +148,18 @@ def _n_steps(window, padding, ceil_mode=False):
 
 def _always_touches(window, n_windows, pad):
     """Whether each window has a tap on the image. Only a dilated window that starts in the padding may have none."""
-    if window.dilation <= window.size or window.size == 0:
-        return window.size > 0
+    if window.dilation <= window.size:
+        return True
     starts = range(-pad, min(0, (n_windows - 1) * window.stride - pad + 1), window.stride)
     return all(start % window.dilation < window.size for start in starts)
 
 
 def _resolve_padding(padding, windows):
     """Return ((top, bottom), (left, right))."""
-    if isinstance(padding, str):
-        if padding == "valid":
-            return (0, 0), (0, 0)
+    padding = _normal_padding(padding)
+    if padding == "same":
         return tuple(_same_padding(window) for window in windows)
-    if type(padding) is int:
-        return (((_check.integer("padding", padding, 0),) * 2),) * 2
-    return padding
+    return ((0, 0), (0, 0)) if padding == "valid" else padding
 
 
 def _same_padding(window):
@@ -167,11 +170,11 @@ def _same_padding(window):
 
 
 def _normal_padding(padding):
-    """Return a padding argument as a string, an int, or ((top, bottom), (left, right))."""
+    """Return the padding of a convolution as "same", "valid" or ((top, bottom), (left, right))."""
     if isinstance(padding, str):
         return _check.choice("padding", padding, ("same", "valid"))
     if not isinstance(padding, (tuple, list)):
-        return _check.integer("padding", padding, 0)
+        return (_check.pair("padding", padding, 0),) * 2
     if len(padding) != 2:
         raise ValueError("padding: expected an integer, (height, width), ((top, bottom), (left, right)), 'same' "
                          f"or 'valid', got {padding!r}")
@@ -181,6 +184,8 @@ def _normal_padding(padding):
 def _image(x_shape):
     if len(x_shape) not in (3, 4):
         raise ValueError(f"x: expected shape (N, C, H, W) or (C, H, W), got {x_shape}")
+    if 0 in x_shape[-2:]:
+        raise ValueError(f"x: expected images of at least one pixel, got shape {x_shape}")
     return x_shape[-2:]
 
 

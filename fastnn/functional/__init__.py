@@ -6,11 +6,11 @@ from . import linear as _linear
 from . import lstm as _lstm
 from . import pool as _pool
 from . import rnn as _rnn
-from .conv import *  # noqa: F403
-from .gru import *  # noqa: F403
-from .linear import *  # noqa: F403
-from .lstm import *  # noqa: F403
-from .pool import *  # noqa: F403
-from .rnn import *  # noqa: F403
+from .conv import *
+from .gru import *
+from .linear import *
+from .lstm import *
+from .pool import *
+from .rnn import *
 
 __all__ = [*_conv.__all__, *_gru.__all__, *_linear.__all__, *_lstm.__all__, *_pool.__all__, *_rnn.__all__]

@@ -81,7 +81,8 @@ def _conv2d(x, weight, bias, geo, y_shape, out):
 
 def _check_conv2d(x, weight, bias, stride, padding, dilation, groups, algorithm):
     x, weight, bias = _check.array("x", x), _check.array("weight", weight), _check.optional("bias", bias)
-    _check.same_dtype(x=x, weight=weight, bias=bias)
+    if x.dtype is not weight.dtype or (bias is not None and x.dtype is not bias.dtype):
+        _check.same_dtype(x=x, weight=weight, bias=bias)
     geo, y_shape = _geometry.conv2d(x.shape, weight.shape, None if bias is None else bias.shape,
                                     stride, padding, dilation, groups, algorithm)
     return x, weight, bias, geo, y_shape

@@ -74,6 +74,7 @@ def _check_linear(x, weight, bias):
     x, weight, bias = _check.array("x", x), _check.array("weight", weight, 2), _check.optional("bias", bias, 1)
     _check.same_dtype(x=x, weight=weight, bias=bias)
     if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
-        raise ValueError(f"x: expected shape (..., {weight.shape[1]}) for weight of shape {weight.shape}, got {x.shape}")
+        raise ValueError(f"x: expected shape (..., {weight.shape[1]}) for weight of shape {weight.shape}, "
+                         f"got {x.shape}")
     _check.shape("bias", bias, weight.shape[:1])
     return x, weight, bias

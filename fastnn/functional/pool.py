@@ -39,7 +39,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
 
     x: (N, C, H, W), or one image (C, H, W), float32 or float64.
     kernel_size, stride (None: as kernel_size), padding, dilation: an int or (height, width). Padding never wins a
-    window, and may be half of what the kernel reaches over at most.
+    window, and is half of kernel_size at most.
     ceil_mode: whether to add a last window that hangs over the padded image, if it starts on the image.
     return_indices: return (y, indices) instead: int64, where in its H*W plane each element of y stood.
     out: an array of y's shape to write the result into.
@@ -77,8 +77,8 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     """Return the mean of each window.
 
     x: (N, C, H, W), or one image (C, H, W), float32 or float64.
-    kernel_size, stride (None: as kernel_size), padding: an int or (height, width). The padding is zeros, half of the
-    kernel at most.
+    kernel_size, stride (None: as kernel_size), padding: an int or (height, width). The padding is zeros, half of
+    kernel_size at most.
     ceil_mode: whether to add a last window that hangs over the padded image, if it starts on the image.
     count_include_pad: whether zeros of the padding count as elements of the window; what hangs over the padding
     never does.
@@ -171,9 +171,8 @@ def _flat_indices(argmax, geo, x_shape):
 
 
 def _plane(x):
-    if 0 in x.shape[-2:]:
-        raise ValueError(f"x: expected planes of at least one pixel, got shape {x.shape}")
-    return x.shape[-2:]
+    height, width = x.shape[-2:]
+    return max(1, height), max(1, width)  # of an image without pixels, `max_pool2d` complains in its own words
 
 
 def _check_gradient(dy, y_shape, dtype):

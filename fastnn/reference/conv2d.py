@@ -1,9 +1,9 @@
 """2-D cross-correlation and its three gradients, one product of matrices a tap.
 
-    y[n, k, p, q] = bias[k] + sum over c, r, s of
-                    x[n, c, p*stride_h - pad_top + r*dilation_h, q*stride_w - pad_left + s*dilation_w] * weight[k, c, r, s]
+    y[n, k, p, q] = bias[k] + sum over c, r, s of x[n, c, h, w] * weight[k, c, r, s]
+    h = p*stride_h - pad_top + r*dilation_h,  w = q*stride_w - pad_left + s*dilation_w
 
-where x is 0 outside the image, and c runs over the channels of k's group.
+where c runs over the channels of k's group, and pixels (h, w) outside the image add nothing.
 x: (N, C, H, W), weight: (K, C/groups, R, S), y: (N, K, P, Q).
 """
 
