@@ -7,5 +7,7 @@ __version__ = "0.1.0"
 
 from . import functional
 from ._backend import use_backend
+from ._config import show_config
+from ._threads import get_num_threads, set_num_threads
 
-__all__ = ["__version__", "functional", "use_backend"]
+__all__ = ["__version__", "functional", "get_num_threads", "set_num_threads", "show_config", "use_backend"]

@@ -1,0 +1,34 @@
+/* Everything that one ISA's translation unit holds. The including file sets FNN_ISA_NAME, FNN_VEC_BYTES and the tile
+ * heights FNN_MR1..FNN_MR4 (rows of the tallest tile of 1..4 vectors; 0: no such tile) that its registers allow. */
+#include <math.h>
+#include <string.h>
+
+#include "fnn_kernels.h"
+
+#define REAL float
+#define REAL_BYTES 4
+#define DTYPE f32
+#define INT int32_t
+#include "kernels/all.inl"
+#undef REAL
+#undef REAL_BYTES
+#undef DTYPE
+#undef INT
+
+#define REAL double
+#define REAL_BYTES 8
+#define DTYPE f64
+#define INT int64_t
+#include "kernels/all.inl"
+#undef REAL
+#undef REAL_BYTES
+#undef DTYPE
+#undef INT
+
+#define FNN_STR2(x) #x
+#define FNN_STR(x) FNN_STR2(x)
+const fnn_isa FNN_CONCAT(fnn_isa__, FNN_ISA_NAME) = {
+    FNN_STR(FNN_ISA_NAME),
+    &FNN_CONCAT(fnn_f32_table__, FNN_ISA_NAME),
+    &FNN_CONCAT(fnn_f64_table__, FNN_ISA_NAME),
+};

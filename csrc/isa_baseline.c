@@ -1,0 +1,9 @@
+/* SSE2 on x86-64, NEON on AArch64: what every such machine has. 16 registers of 128 bits or more. */
+#define FNN_ISA_NAME baseline
+#define FNN_VEC_BYTES 16
+#define FNN_NV 3
+#define FNN_MR1 8
+#define FNN_MR2 5
+#define FNN_MR3 4
+#define FNN_MR4 0
+#include "isa.inl"

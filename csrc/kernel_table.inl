@@ -1,0 +1,25 @@
+/* The list of kernels: each is declared once, here, and defined in the file of kernels/ that the comment names. */
+typedef struct {
+    int lanes;                  /* elements of a vector */
+    int nv_max;                 /* vectors across the widest gemm tile */
+    int mr_max[FNN_NV_MAX + 1]; /* rows of the tallest gemm tile of n vectors */
+
+    /* gemm.inl: c[i][j] = init[i][j] + sum over t in 0..k-1, in this order, of a[i*a_rs + t*a_cs] * b[t*b_ks + j],
+     * for i < rows, j < cols <= nv_max * lanes. init may be NULL (zeros), or c itself; init_cs is 0 or 1.
+     * b must be readable for whole vectors: past cols up to the next multiple of lanes, in every row. */
+    void (*gemm)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t k, const REAL *a, ptrdiff_t a_rs, ptrdiff_t a_cs,
+                 const REAL *b, ptrdiff_t b_ks, const REAL *init, ptrdiff_t init_rs, ptrdiff_t init_cs, REAL *c,
+                 ptrdiff_t c_rs);
+    /* gemm.inl: the same sum with a[i*a_rs + a_off[t]] * b[b_off[t] + j]: an implicit im2col. */
+    void (*igemm)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t k, const REAL *a, ptrdiff_t a_rs, const ptrdiff_t *a_off,
+                  const REAL *b, const ptrdiff_t *b_off, const REAL *init, ptrdiff_t init_rs, ptrdiff_t init_cs,
+                  REAL *c, ptrdiff_t c_rs);
+    /* gemm.inl: y[i] = init[i] + dot(w[i*w_rs ...], x) over k elements, for i < rows; init may be NULL. */
+    void (*gemv)(ptrdiff_t rows, ptrdiff_t k, const REAL *w, ptrdiff_t w_rs, const REAL *x, const REAL *init, REAL *y);
+    /* pack.inl: dst[t*width + j] = src[t*ld + j], zero for cols <= j < width (a multiple of lanes). */
+    void (*pack)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, const REAL *src, ptrdiff_t ld, REAL *dst);
+    /* pack.inl: dst[t*width + j] = src[j*ld + t], zero for cols <= j < width. */
+    void (*pack_t)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, const REAL *src, ptrdiff_t ld, REAL *dst);
+    /* pack.inl: dst[j] = sum over t < k, in this order, of src[t*ld + j], for j < cols. */
+    void (*col_sum)(ptrdiff_t k, ptrdiff_t cols, const REAL *src, ptrdiff_t ld, REAL *dst);
+} TABLE;

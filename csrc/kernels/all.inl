@@ -1,0 +1,21 @@
+/* The kernels of one element type, and the table of them. Undefines what it defined. */
+#include "../simd/vec.h"
+#include "gemm.inl"
+#include "pack.inl"
+
+static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
+    FNN_CONCAT(FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _table__), FNN_ISA_NAME) = {
+        .lanes = FNN_VEC_BYTES / sizeof(REAL),
+        .nv_max = FNN_NV,
+        .mr_max = {0, FNN_MR1, FNN_MR2, FNN_MR3, FNN_MR4},
+        .gemm = NAME(gemm),
+        .igemm = NAME(igemm),
+        .gemv = NAME(gemv),
+        .pack = NAME(pack),
+        .pack_t = NAME(pack_t),
+        .col_sum = NAME(col_sum),
+};
+
+#undef NAME
+#undef LANES
+#undef INLINE

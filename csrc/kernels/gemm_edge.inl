@@ -1,0 +1,35 @@
+/* Any number of columns up to the widest tile: whole vectors go straight to memory, others by way of a local tile. */
+static void NAME(GEMM)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t k, const REAL *a, ptrdiff_t a_rs, A_TAPS,
+                       const REAL *b, B_TAPS, const REAL *init, ptrdiff_t init_rs, ptrdiff_t init_cs, REAL *c,
+                       ptrdiff_t c_rs)
+{
+    static NAME(WALK_TYPE) *const walk[] = {
+        NULL, ROWS(1), ROWS(2), ROWS(3),
+#if FNN_NV >= 4
+        ROWS(4),
+#endif
+    };
+    static const int mr_max[] = {0, FNN_MR1, FNN_MR2, FNN_MR3, FNN_MR4};
+    ptrdiff_t nv = (cols + LANES - 1) / LANES, width = nv * LANES;
+    if (rows <= 0 || cols <= 0) return;
+    if (cols == width) {
+        walk[nv](rows, k, a, a_rs, A_ARGS, b, B_ARGS, init, init_rs, init_cs, c, c_rs);
+        return;
+    }
+    REAL edge[12 * FNN_NV * LANES];
+    for (ptrdiff_t i = 0; i < rows; i += mr_max[nv]) {
+        ptrdiff_t mr = rows - i < mr_max[nv] ? rows - i : mr_max[nv];
+        const REAL *from = init == NULL ? NULL : init + i * init_rs;
+        ptrdiff_t from_rs = init_rs;
+        if (from != NULL && init_cs) {
+            for (ptrdiff_t r = 0; r < mr; r++) {
+                memcpy(edge + r * width, from + r * init_rs, cols * sizeof(REAL));
+                for (ptrdiff_t j = cols; j < width; j++) edge[r * width + j] = 0;
+            }
+            from = edge;
+            from_rs = width;
+        }
+        walk[nv](mr, k, a + i * a_rs, a_rs, A_ARGS, b, B_ARGS, from, from_rs, init_cs, edge, width);
+        for (ptrdiff_t r = 0; r < mr; r++) memcpy(c + (i + r) * c_rs, edge + r * width, cols * sizeof(REAL));
+    }
+}

@@ -1,0 +1,57 @@
+/* Panels for the products: rows of `width` elements, one row a tap, zeros past the last column. */
+
+static void NAME(pack)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, const REAL *src, ptrdiff_t ld, REAL *dst)
+{
+    for (ptrdiff_t t = 0; t < k; t++, src += ld, dst += width) {
+        ptrdiff_t j = 0;
+        for (; j + LANES <= cols; j += LANES) NAME(store)(dst + j, NAME(load)(src + j));
+        for (; j < cols; j++) dst[j] = src[j];
+        for (; j < width; j++) dst[j] = 0;
+    }
+}
+
+/* LANES x LANES elements transposed in registers: log2(LANES) perfect shuffles of row i with row i + LANES/2. */
+INLINE void NAME(transpose_block)(const REAL *src, ptrdiff_t ld, REAL *dst, ptrdiff_t width)
+{
+    NAME(v) rows[LANES], next[LANES];
+    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) rows[i] = NAME(load)(src + i * ld);
+    _Pragma("GCC unroll 4") for (int step = 1; step < LANES; step *= 2) {
+        _Pragma("GCC unroll 8") for (int i = 0; i < LANES / 2; i++) {
+            next[2 * i] = NAME(zip_low)(rows[i], rows[i + LANES / 2]);
+            next[2 * i + 1] = NAME(zip_high)(rows[i], rows[i + LANES / 2]);
+        }
+        _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) rows[i] = next[i];
+    }
+    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) NAME(store)(dst + i * width, rows[i]);
+}
+
+static void NAME(pack_t)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, const REAL *src, ptrdiff_t ld, REAL *dst)
+{
+    ptrdiff_t j = 0;
+    for (; j + LANES <= cols; j += LANES) {
+        ptrdiff_t t = 0;
+        for (; t + LANES <= k; t += LANES)
+            NAME(transpose_block)(src + j * ld + t, ld, dst + t * width + j, width);
+        for (; t < k; t++)
+            for (ptrdiff_t i = 0; i < LANES; i++) dst[t * width + j + i] = src[(j + i) * ld + t];
+    }
+    for (; j < cols; j++)
+        for (ptrdiff_t t = 0; t < k; t++) dst[t * width + j] = src[j * ld + t];
+    for (; j < width; j++)
+        for (ptrdiff_t t = 0; t < k; t++) dst[t * width + j] = 0;
+}
+
+static void NAME(col_sum)(ptrdiff_t k, ptrdiff_t cols, const REAL *src, ptrdiff_t ld, REAL *dst)
+{
+    ptrdiff_t j = 0;
+    for (; j + LANES <= cols; j += LANES) {
+        NAME(v) sum = {0};
+        for (ptrdiff_t t = 0; t < k; t++) sum += NAME(load)(src + t * ld + j);
+        NAME(store)(dst + j, sum);
+    }
+    for (; j < cols; j++) {
+        REAL sum = 0;
+        for (ptrdiff_t t = 0; t < k; t++) sum += src[t * ld + j];
+        dst[j] = sum;
+    }
+}

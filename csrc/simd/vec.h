@@ -1,0 +1,40 @@
+/* Vectors of REAL by GCC's and Clang's vector extensions. Included once for each element type (no guard). */
+#define NAME(x) FNN_CONCAT(FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), FNN_CONCAT(_, x)), FNN_CONCAT(__, FNN_ISA_NAME))
+#define LANES (FNN_VEC_BYTES / REAL_BYTES)
+#define INLINE static inline __attribute__((always_inline))
+
+typedef REAL NAME(v) __attribute__((vector_size(FNN_VEC_BYTES)));
+typedef INT NAME(vi) __attribute__((vector_size(FNN_VEC_BYTES)));
+typedef REAL NAME(vu) __attribute__((vector_size(FNN_VEC_BYTES), aligned(sizeof(REAL)), may_alias));
+
+INLINE NAME(v) NAME(load)(const REAL *p) { return *(const NAME(vu) *)p; }
+INLINE void NAME(store)(REAL *p, NAME(v) x) { *(NAME(vu) *)p = x; }
+INLINE NAME(v) NAME(broadcast)(REAL x) { return x - (NAME(v)){0}; }
+
+/* SHUFFLE(x, y, indices...): index j takes x[j], index LANES + j takes y[j]. The indices are literals. */
+#ifndef SHUFFLE
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+#else
+#define SHUFFLE(x, y, ...) __builtin_shuffle(x, y, (NAME(vi)){__VA_ARGS__})
+#endif
+#endif
+
+/* The low halves of two vectors interleaved: x0 y0 x1 y1 ..., and the high halves. */
+#if LANES == 16
+#define INDEX_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define INDEX_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif LANES == 8
+#define INDEX_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define INDEX_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#elif LANES == 4
+#define INDEX_LOW 0, 4, 1, 5
+#define INDEX_HIGH 2, 6, 3, 7
+#else
+#define INDEX_LOW 0, 2
+#define INDEX_HIGH 1, 3
+#endif
+INLINE NAME(v) NAME(zip_low)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX_LOW); }
+INLINE NAME(v) NAME(zip_high)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX_HIGH); }
+#undef INDEX_LOW
+#undef INDEX_HIGH

@@ -1,0 +1,8 @@
+from ._runtime cimport real
+
+# c = init + a b for any strides of a and b: a (m, k), b (k, n) with one of its strides 1, c row-major with row stride
+# c_rs. init: NULL for zeros, else init[i*init_rs + j*init_cs], init_cs 0 or 1. Returns -1 where scratch memory is not
+# to be had (nothing is written then), else 0. Each output is one sequential chain over k.
+cdef int matmul(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, Py_ssize_t a_rs, Py_ssize_t a_cs,
+                const real *b, Py_ssize_t b_ks, Py_ssize_t b_cs, const real *init, Py_ssize_t init_rs,
+                Py_ssize_t init_cs, real *c, Py_ssize_t c_rs) noexcept nogil

@@ -1,0 +1,65 @@
+"""Matrix products of any size over the gemm micro-kernel: panels of b are packed, rows of a are broadcast."""
+
+from cython.parallel cimport prange, threadid
+
+from ._kernels cimport gemm, lanes, pack, pack_t, round_up, tile_width
+from ._runtime cimport fnn_alloc, fnn_free, gemm_ns, real, threads_for
+
+cdef enum:
+    K_BLOCK = 768    # taps of a packed panel: 768 x 64 floats are 192 KB, a fraction of L2
+    FEW_ROWS = 12    # up to here a panel is used once or twice: packing it costs more than it brings
+
+
+cdef int matmul(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, Py_ssize_t a_rs, Py_ssize_t a_cs,
+                const real *b, Py_ssize_t b_ks, Py_ssize_t b_cs, const real *init, Py_ssize_t init_rs,
+                Py_ssize_t init_cs, real *c, Py_ssize_t c_rs) noexcept nogil:
+    cdef Py_ssize_t width = tile_width(sizeof(real)), panels = (n + width - 1) // width
+    cdef Py_ssize_t row_blocks = 1, rows, task, panel_size = min(k, <Py_ssize_t>K_BLOCK) * width
+    cdef int threads
+    cdef real *scratch
+    if m <= 0 or n <= 0:
+        return 0
+    threads = threads_for(gemm_ns(<double>m * n * k), panels * ((m + 15) // 16))
+    # Rows are shared out too where the panels alone do not keep every thread busy.
+    while threads > 1 and row_blocks * panels < 4 * threads and m >= 32 * row_blocks:
+        row_blocks += 1
+    rows = (m + row_blocks - 1) // row_blocks
+    scratch = <real *>fnn_alloc(threads * panel_size * sizeof(real))
+    if scratch == NULL:
+        return -1
+    for task in prange(panels * row_blocks, num_threads=threads, schedule="static", use_threads_if=threads > 1):
+        matmul_task(task % row_blocks * rows, min(rows, m - task % row_blocks * rows),
+                    task // row_blocks * width, min(width, n - task // row_blocks * width), k,
+                    a, a_rs, a_cs, b, b_ks, b_cs, init, init_rs, init_cs, c, c_rs,
+                    scratch + threadid() * panel_size)
+    fnn_free(scratch)
+    return 0
+
+
+cdef void matmul_task(Py_ssize_t row, Py_ssize_t rows, Py_ssize_t col, Py_ssize_t cols, Py_ssize_t k,
+                      const real *a, Py_ssize_t a_rs, Py_ssize_t a_cs, const real *b, Py_ssize_t b_ks,
+                      Py_ssize_t b_cs, const real *init, Py_ssize_t init_rs, Py_ssize_t init_cs,
+                      real *c, Py_ssize_t c_rs, real *panel) noexcept nogil:
+    """One panel of columns times some rows: block after block of taps, the sums kept in c in between."""
+    cdef Py_ssize_t t = 0, taps, width = round_up(cols, lanes(sizeof(real))), panel_ks
+    cdef const real *panel_b
+    if rows <= 0:
+        return
+    a += row * a_rs
+    c += row * c_rs + col
+    if init != NULL:
+        init += row * init_rs + col * init_cs
+    while True:
+        taps = min(k - t, <Py_ssize_t>K_BLOCK)
+        panel_b, panel_ks = panel, width
+        if b_cs != 1:
+            pack_t(taps, cols, width, b + t * b_ks + col * b_cs, b_cs, panel)
+        elif cols < width or rows > FEW_ROWS:
+            pack(taps, cols, width, b + t * b_ks + col, b_ks, panel)
+        else:
+            panel_b, panel_ks = b + t * b_ks + col, b_ks
+        gemm(rows, cols, taps, a + t * a_cs, a_rs, a_cs, panel_b, panel_ks, init, init_rs, init_cs, c, c_rs)
+        t += taps
+        if t >= k:
+            return
+        init, init_rs, init_cs = c, c_rs, 1

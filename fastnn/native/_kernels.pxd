@@ -1,0 +1,66 @@
+"""The kernels of the ISA in use, one adaptor each that picks the element type. csrc/kernel_table.inl defines them."""
+
+from ._runtime cimport isa, real
+
+
+cdef inline int lanes(int itemsize) noexcept nogil:
+    """Elements of a vector."""
+    return isa.f32.lanes if itemsize == 4 else isa.f64.lanes
+
+
+cdef inline int tile_width(int itemsize) noexcept nogil:
+    """Columns of the widest gemm tile."""
+    return lanes(itemsize) * isa.f32.nv_max
+
+
+cdef inline Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t multiple) noexcept nogil:
+    return (n + multiple - 1) // multiple * multiple
+
+
+cdef inline void gemm(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const real *a, Py_ssize_t a_rs, Py_ssize_t a_cs,
+                      const real *b, Py_ssize_t b_ks, const real *init, Py_ssize_t init_rs, Py_ssize_t init_cs,
+                      real *c, Py_ssize_t c_rs) noexcept nogil:
+    if real is float:
+        isa.f32.gemm(rows, cols, k, a, a_rs, a_cs, b, b_ks, init, init_rs, init_cs, c, c_rs)
+    else:
+        isa.f64.gemm(rows, cols, k, a, a_rs, a_cs, b, b_ks, init, init_rs, init_cs, c, c_rs)
+
+
+cdef inline void igemm(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const real *a, Py_ssize_t a_rs,
+                       const Py_ssize_t *a_off, const real *b, const Py_ssize_t *b_off, const real *init,
+                       Py_ssize_t init_rs, Py_ssize_t init_cs, real *c, Py_ssize_t c_rs) noexcept nogil:
+    if real is float:
+        isa.f32.igemm(rows, cols, k, a, a_rs, a_off, b, b_off, init, init_rs, init_cs, c, c_rs)
+    else:
+        isa.f64.igemm(rows, cols, k, a, a_rs, a_off, b, b_off, init, init_rs, init_cs, c, c_rs)
+
+
+cdef inline void gemv(Py_ssize_t rows, Py_ssize_t k, const real *w, Py_ssize_t w_rs, const real *x, const real *init,
+                      real *y) noexcept nogil:
+    if real is float:
+        isa.f32.gemv(rows, k, w, w_rs, x, init, y)
+    else:
+        isa.f64.gemv(rows, k, w, w_rs, x, init, y)
+
+
+cdef inline void pack(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const real *src, Py_ssize_t ld,
+                      real *dst) noexcept nogil:
+    if real is float:
+        isa.f32.pack(k, cols, width, src, ld, dst)
+    else:
+        isa.f64.pack(k, cols, width, src, ld, dst)
+
+
+cdef inline void pack_t(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const real *src, Py_ssize_t ld,
+                        real *dst) noexcept nogil:
+    if real is float:
+        isa.f32.pack_t(k, cols, width, src, ld, dst)
+    else:
+        isa.f64.pack_t(k, cols, width, src, ld, dst)
+
+
+cdef inline void col_sum(Py_ssize_t k, Py_ssize_t cols, const real *src, Py_ssize_t ld, real *dst) noexcept nogil:
+    if real is float:
+        isa.f32.col_sum(k, cols, src, ld, dst)
+    else:
+        isa.f64.col_sum(k, cols, src, ld, dst)

@@ -1,0 +1,47 @@
+"""The table of kernels, as csrc/fnn_kernels.h and csrc/kernel_table.inl declare it."""
+
+cdef extern from "fnn_kernels.h" nogil:
+    ctypedef struct fnn_f32_kernels:
+        int lanes
+        int nv_max
+        int mr_max[5]
+        void (*gemm)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const float *a, Py_ssize_t a_rs, Py_ssize_t a_cs,
+                     const float *b, Py_ssize_t b_ks, const float *init, Py_ssize_t init_rs, Py_ssize_t init_cs,
+                     float *c, Py_ssize_t c_rs) noexcept nogil
+        void (*igemm)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const float *a, Py_ssize_t a_rs,
+                      const Py_ssize_t *a_off, const float *b, const Py_ssize_t *b_off, const float *init,
+                      Py_ssize_t init_rs, Py_ssize_t init_cs, float *c, Py_ssize_t c_rs) noexcept nogil
+        void (*gemv)(Py_ssize_t rows, Py_ssize_t k, const float *w, Py_ssize_t w_rs, const float *x,
+                     const float *init, float *y) noexcept nogil
+        void (*pack)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const float *src, Py_ssize_t ld,
+                     float *dst) noexcept nogil
+        void (*pack_t)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const float *src, Py_ssize_t ld,
+                       float *dst) noexcept nogil
+        void (*col_sum)(Py_ssize_t k, Py_ssize_t cols, const float *src, Py_ssize_t ld, float *dst) noexcept nogil
+
+    ctypedef struct fnn_f64_kernels:
+        int lanes
+        int nv_max
+        int mr_max[5]
+        void (*gemm)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const double *a, Py_ssize_t a_rs,
+                     Py_ssize_t a_cs, const double *b, Py_ssize_t b_ks, const double *init, Py_ssize_t init_rs,
+                     Py_ssize_t init_cs, double *c, Py_ssize_t c_rs) noexcept nogil
+        void (*igemm)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const double *a, Py_ssize_t a_rs,
+                      const Py_ssize_t *a_off, const double *b, const Py_ssize_t *b_off, const double *init,
+                      Py_ssize_t init_rs, Py_ssize_t init_cs, double *c, Py_ssize_t c_rs) noexcept nogil
+        void (*gemv)(Py_ssize_t rows, Py_ssize_t k, const double *w, Py_ssize_t w_rs, const double *x,
+                     const double *init, double *y) noexcept nogil
+        void (*pack)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const double *src, Py_ssize_t ld,
+                     double *dst) noexcept nogil
+        void (*pack_t)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const double *src, Py_ssize_t ld,
+                       double *dst) noexcept nogil
+        void (*col_sum)(Py_ssize_t k, Py_ssize_t cols, const double *src, Py_ssize_t ld, double *dst) noexcept nogil
+
+    ctypedef struct fnn_isa:
+        const char *name
+        const fnn_f32_kernels *f32
+        const fnn_f64_kernels *f64
+
+    const fnn_isa *fnn_isa_built(int i)
+    int fnn_isa_usable(int i)
+    enum: FNN_NV_MAX
