@@ -7,8 +7,10 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
+from numpy import ndarray
 
 from .. import _check, _memory
+from .._check import F32, F64
 
 CELL, SEQUENCE = 1, 2  # the rank of an x without its batch axis
 
@@ -19,59 +21,54 @@ class Layout(NamedTuple):
     x: tuple
     y: tuple
     state: tuple
+    extents: tuple  # (T, N, H)
+    batched: bool
     has_state: bool
     has_bias_ih: bool
     has_bias_hh: bool
 
 
-class Inputs(NamedTuple):
-    """The checked arguments of a recurrent op, in the shapes that a backend takes."""
-
-    x: np.ndarray  # (T, N, I)
-    h0: np.ndarray  # (N, H)
-    c0: np.ndarray | None
-    weight_ih: np.ndarray  # (gates * H, I)
-    weight_hh: np.ndarray  # (gates * H, H)
-    bias_ih: np.ndarray | None
-    bias_hh: np.ndarray | None
-    y_shape: tuple  # (T, N, H)
-    layout: Layout
-
-
-def check(rank, gates, x, h, weight_ih, weight_hh, bias_ih, bias_hh, c=None, h_name="h"):
-    """Return the `Inputs` of an op. rank: CELL or SEQUENCE; h None: zeros."""
+def check(rank, gates, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh, h_name="h"):
+    """Return (x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, layout) as a backend takes them: x (T, N, I),
+    h0 and c0 (N, H). rank: CELL or SEQUENCE. h None: zeros. c0 is None but for an LSTM.
+    """
     if not _ready(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
         x, h, c = _check.array("x", x), _check.optional(h_name, h), _check.optional("c", c)
         weight_ih, weight_hh = _check.array("weight_ih", weight_ih), _check.array("weight_hh", weight_hh)
         bias_ih, bias_hh = _check.optional("bias_ih", bias_ih), _check.optional("bias_hh", bias_hh)
         _check.same_dtype(**{"x": x, h_name: h, "c": c, "weight_ih": weight_ih, "weight_hh": weight_hh,
                              "bias_ih": bias_ih, "bias_hh": bias_hh})
-    x_shape, h_shape, y_shape, layout = _fit(
+    layout = _fit(
         rank, gates, h_name, x.shape, None if h is None else h.shape, None if c is None else c.shape,
         weight_ih.shape, weight_hh.shape,
         None if bias_ih is None else bias_ih.shape, None if bias_hh is None else bias_hh.shape)
-    h = np.zeros(h_shape, x.dtype) if h is None else h.reshape(h_shape)
-    if gates == 4:
-        c = np.zeros(h_shape, x.dtype) if c is None else c.reshape(h_shape)
-    return Inputs(x.reshape(x_shape), h, c, weight_ih, weight_hh, bias_ih, bias_hh, y_shape, layout)
+    if not layout.batched:
+        x = x[..., None, :]
+        h, c = None if h is None else h[None], None if c is None else c[None]
+    if rank == CELL:
+        x = x[None]
+    if h is None:
+        h = np.zeros(layout.extents[1:], x.dtype)
+        c = np.zeros_like(h) if gates == 4 else None
+    return x, h, c, weight_ih, weight_hh, bias_ih, bias_hh, layout
 
 
 def _ready(x, *others):
     """Whether nothing is left to convert: the usual case, told in one pass because a cell's call is short."""
-    if type(x) is not np.ndarray or not x.flags.carray:
+    if type(x) is not ndarray or not x.flags.carray:
         return False
     dtype = x.dtype
-    if dtype is not _check.F32 and dtype is not _check.F64:
+    if dtype is not F32 and dtype is not F64:
         return False
     for other in others:
-        if other is not None and (type(other) is not np.ndarray or other.dtype is not dtype or not other.flags.carray):
+        if other is not None and (type(other) is not ndarray or other.dtype is not dtype or not other.flags.carray):
             return False
     return True
 
 
 @functools.lru_cache(maxsize=1024)
 def _fit(rank, gates, h_name, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
-    """Check the shapes against each other; return those of x, the state and y as a backend takes them, and a Layout."""
+    """Check the shapes against each other; return the Layout that they make."""
     if len(weight_hh) != 2 or weight_hh[0] != gates * weight_hh[1]:
         raise ValueError(f"weight_hh: expected shape ({'' if gates == 1 else f'{gates} * '}H, H), got {weight_hh}")
     rows, hidden = weight_hh
@@ -90,8 +87,8 @@ def _fit(rank, gates, h_name, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
     for name, given in ((h_name, h), ("c", c)):
         if given is not None and given != state:
             raise ValueError(f"{name}: expected shape {state} for x of shape {x}, got {given}")
-    layout = Layout(x, (*x[:-1], hidden), state, h is not None, bias_ih is not None, bias_hh is not None)
-    return (n_steps, n_rows, x[-1]), (n_rows, hidden), (n_steps, n_rows, hidden), layout
+    return Layout(x, (*x[:-1], hidden), state, (n_steps, n_rows, hidden), batched,
+                  h is not None, bias_ih is not None, bias_hh is not None)
 
 
 def check_pair(name, value):
@@ -113,18 +110,18 @@ def check_state_pair(state):
     return h, c
 
 
-def check_lengths(lengths, inputs):
+def check_lengths(lengths, layout):
     """Return lengths as int64 (N,), or None. Always a copy: the backends index with it, in backward too."""
     if lengths is None:
         return None
-    n_steps, n_rows, _ = inputs.y_shape
+    n_steps, n_rows, _ = layout.extents
     try:
         given = np.array(lengths)
     except ValueError:
         raise ValueError(f"lengths: expected {n_rows} integers, got {lengths!r}") from None
     if given.dtype.kind not in "iu" and not (given.size == 0 and isinstance(lengths, (list, tuple))):
         raise TypeError(f"lengths: expected integers, got dtype {given.dtype}")
-    _check.shape("lengths", given, inputs.layout.state[:-1])
+    _check.shape("lengths", given, layout.state[:-1])
     given = given.reshape(n_rows)
     wrong = np.flatnonzero((given < 0) | (given > n_steps))
     if wrong.size:
@@ -132,16 +129,16 @@ def check_lengths(lengths, inputs):
     return given.astype(np.int64)
 
 
-def check_out(out, inputs):
-    """The caller's array for a cell's result, as (N, H)."""
-    x, h0, _, weight_ih, weight_hh, bias_ih, bias_hh, _, layout = inputs
-    out = _check.output(out, layout.state, x.dtype, x=x, h=h0, weight_ih=weight_ih, weight_hh=weight_hh,
-                        bias_ih=bias_ih, bias_hh=bias_hh)
-    return out.reshape(h0.shape)
+def check_out(out, x, h, weight_ih, weight_hh, bias_ih, bias_hh, layout):
+    """The caller's array for a cell's result, as (N, H); a new one for None."""
+    if out is None:
+        return _memory.empty(h.shape, x.dtype)
+    return _check.output(out, layout.state, x.dtype, x=x, h=h, weight_ih=weight_ih, weight_hh=weight_hh,
+                         bias_ih=bias_ih, bias_hh=bias_hh).reshape(h.shape)
 
 
 def check_gradient(name, value, like, shape):
-    """The gradient that came in, checked to be of the caller's `shape`, as an array of like's shape; None stays None."""
+    """A gradient that came in, checked to be of the caller's `shape`, as an array of like's shape; None stays None."""
     if value is None:
         return None
     value = _check.array(name, value)

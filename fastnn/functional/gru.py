@@ -80,41 +80,35 @@ def gru_backward(dy, ctx, *, dstate=None, need=None):
 
 
 def _gru_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, out, keep):
-    inputs = _recurrent.check(CELL, 3, x, h, weight_ih, weight_hh, bias_ih, bias_hh)
-    h_n = None if out is None else _recurrent.check_out(out, inputs)
-    y, h_n, gates = _run(inputs, None, False, keep, h_n)
-    result = h_n.reshape(inputs.layout.state) if out is None else out
-    return result, _context(inputs, y, gates, None, False) if keep else None
+    x, h0, _, weight_ih, weight_hh, bias_ih, bias_hh, layout = _recurrent.check(
+        CELL, 3, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)
+    h_n = _recurrent.check_out(out, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, layout)
+    y, gates = _memory.empty(layout.extents, x.dtype), _empty_gates(layout, x.dtype) if keep else None
+    _backend.active().gru_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, None, y, h_n, gates, False)
+    result = out if out is not None else h_n if layout.batched else h_n[0]
+    return result, GRUContext(x, h0, y, gates, weight_ih, weight_hh, None, False, layout) if keep else None
 
 
 def _gru(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, keep):
     reverse = _check.flag("reverse", reverse)
-    inputs = _recurrent.check(SEQUENCE, 3, x, state, weight_ih, weight_hh, bias_ih, bias_hh, h_name="state")
-    lengths = _recurrent.check_lengths(lengths, inputs)
-    y, h_n, gates = _run(inputs, lengths, reverse, keep)
-    result = y.reshape(inputs.layout.y), h_n.reshape(inputs.layout.state)
-    return result, _context(inputs, y, gates, lengths, reverse) if keep else None
-
-
-def _run(inputs, lengths, reverse, keep, h_n=None):
-    x, h0, _, weight_ih, weight_hh, bias_ih, bias_hh, y_shape, _ = inputs
-    n_steps, n_rows, hidden = y_shape
-    y = _memory.empty(y_shape, x.dtype)
-    if h_n is None:
-        h_n = _memory.empty((n_rows, hidden), x.dtype)
-    gates = _memory.empty((n_steps, n_rows, 4, hidden), x.dtype) if keep else None
+    x, h0, _, weight_ih, weight_hh, bias_ih, bias_hh, layout = _recurrent.check(
+        SEQUENCE, 3, x, state, None, weight_ih, weight_hh, bias_ih, bias_hh, "state")
+    lengths = _recurrent.check_lengths(lengths, layout)
+    y, h_n = _memory.empty(layout.extents, x.dtype), _memory.empty(h0.shape, x.dtype)
+    gates = _empty_gates(layout, x.dtype) if keep else None
     _backend.active().gru_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, y, h_n, gates, reverse)
-    return y, h_n, gates
+    result = (y, h_n) if layout.batched else (y[:, 0], h_n[0])
+    return result, GRUContext(x, h0, y, gates, weight_ih, weight_hh, lengths, reverse, layout) if keep else None
 
 
-def _context(inputs, y, gates, lengths, reverse):
-    return GRUContext(inputs.x, inputs.h0, y, gates, inputs.weight_ih, inputs.weight_hh, lengths, reverse,
-                      inputs.layout)
+def _empty_gates(layout, dtype):
+    n_steps, n_rows, hidden = layout.extents
+    return _memory.empty((n_steps, n_rows, 4, hidden), dtype)
 
 
 def _backward(name, dy, ctx, dstate, need):
     need = _check.need(need, 6)
-    x, h0, y, gates, weight_ih, weight_hh, lengths, reverse, layout = ctx
+    x, h0, y, gates, weight_ih, weight_hh, lengths, reverse, layout = _check.context(ctx, GRUContext)
     dy = _recurrent.check_gradient(name, dy, y, layout.y)
     dh_n = _recurrent.check_gradient("dstate", dstate, h0, layout.state)
     if dy is None:

@@ -86,42 +86,38 @@ def lstm_backward(dy, ctx, *, dstate=None, need=None):
 
 def _lstm_cell(x, state, weight_ih, weight_hh, bias_ih, bias_hh, keep):
     h, c = _recurrent.check_state_pair(state)
-    inputs = _recurrent.check(CELL, 4, x, h, weight_ih, weight_hh, bias_ih, bias_hh, c)
-    y, h_n, c_n, gates, cells = _run(inputs, None, False, keep)
-    result = h_n.reshape(inputs.layout.state), c_n.reshape(inputs.layout.state)
-    return result, _context(inputs, y, gates, cells, None, False) if keep else None
+    x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, layout = _recurrent.check(
+        CELL, 4, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)
+    (h_n, c_n), ctx = _run(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, None, False, layout, keep)[1:]
+    return (h_n, c_n) if layout.batched else (h_n[0], c_n[0]), ctx
 
 
 def _lstm(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, keep):
     reverse = _check.flag("reverse", reverse)
     h, c = _recurrent.check_state_pair(state)
-    inputs = _recurrent.check(SEQUENCE, 4, x, h, weight_ih, weight_hh, bias_ih, bias_hh, c)
-    lengths = _recurrent.check_lengths(lengths, inputs)
-    y, h_n, c_n, gates, cells = _run(inputs, lengths, reverse, keep)
-    result = y.reshape(inputs.layout.y), (h_n.reshape(inputs.layout.state), c_n.reshape(inputs.layout.state))
-    return result, _context(inputs, y, gates, cells, lengths, reverse) if keep else None
+    x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, layout = _recurrent.check(
+        SEQUENCE, 4, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)
+    lengths = _recurrent.check_lengths(lengths, layout)
+    y, (h_n, c_n), ctx = _run(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, layout, keep)
+    return (y, (h_n, c_n)) if layout.batched else (y[:, 0], (h_n[0], c_n[0])), ctx
 
 
-def _run(inputs, lengths, reverse, keep):
-    x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, y_shape, _ = inputs
-    n_steps, n_rows, hidden = y_shape
-    y = _memory.empty(y_shape, x.dtype)
-    h_n, c_n = _memory.empty((n_rows, hidden), x.dtype), _memory.empty((n_rows, hidden), x.dtype)
-    gates = _memory.empty((n_steps, n_rows, 4, hidden), x.dtype) if keep else None
-    cells = _memory.empty(y_shape, x.dtype) if keep else None
+def _run(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, layout, keep):
+    dtype, (n_steps, n_rows, hidden) = x.dtype, layout.extents
+    y = _memory.empty(layout.extents, dtype)
+    h_n, c_n = _memory.empty(h0.shape, dtype), _memory.empty(h0.shape, dtype)
+    gates = _memory.empty((n_steps, n_rows, 4, hidden), dtype) if keep else None
+    cells = _memory.empty(layout.extents, dtype) if keep else None
     _backend.active().lstm_forward(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, y, h_n, c_n, gates,
                                    cells, reverse)
-    return y, h_n, c_n, gates, cells
-
-
-def _context(inputs, y, gates, cells, lengths, reverse):
-    return LSTMContext(inputs.x, inputs.h0, inputs.c0, y, gates, cells, inputs.weight_ih, inputs.weight_hh, lengths,
-                       reverse, inputs.layout)
+    if not keep:
+        return y, (h_n, c_n), None
+    return y, (h_n, c_n), LSTMContext(x, h0, c0, y, gates, cells, weight_ih, weight_hh, lengths, reverse, layout)
 
 
 def _backward(name, dy, ctx, dstate, need):
     need = _check.need(need, 6)
-    x, h0, c0, y, gates, cells, weight_ih, weight_hh, lengths, reverse, layout = ctx
+    x, h0, c0, y, gates, cells, weight_ih, weight_hh, lengths, reverse, layout = _check.context(ctx, LSTMContext)
     dy = _recurrent.check_gradient(name, dy, y, layout.y)
     dh_n = _recurrent.check_gradient("dh", dstate[0], h0, layout.state)
     dc_n = _recurrent.check_gradient("dc", dstate[1], c0, layout.state)

@@ -35,13 +35,12 @@ def rnn_cell(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None, nonlinearit
     Returns h' in h's shape. Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not fit.
     Source: J. L. Elman, "Finding structure in time", Cognitive Science 14, 1990.
     """
-    return _rnn_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity, out)[0]
+    return _rnn_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity, out, keep=False)[0]
 
 
 def rnn_cell_forward(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None, nonlinearity="tanh", *, out=None):
     """As `rnn_cell`; returns (h', ctx) with what `rnn_cell_backward` needs."""
-    result, y, inputs = _rnn_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity, out)
-    return result, _context(inputs, y, None, False, nonlinearity)
+    return _rnn_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity, out, keep=True)
 
 
 def rnn_cell_backward(dh, ctx, *, need=None):
@@ -62,13 +61,13 @@ def rnn(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None
     Returns y: (T, N, H) or (T, H), every step's state, and the last state, in the shape of `state`.
     Raises TypeError for a wrong or mixed dtype, ValueError for a shape or a length that does not fit.
     """
-    return _rnn(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, nonlinearity)[0]
+    return _rnn(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, nonlinearity, keep=False)[0]
 
 
 def rnn_forward(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, reverse=False,
                 nonlinearity="tanh"):
     """As `rnn`; returns ((y, state'), ctx) with what `rnn_backward` needs."""
-    return _rnn(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, nonlinearity)
+    return _rnn(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, nonlinearity, keep=True)
 
 
 def rnn_backward(dy, ctx, *, dstate=None, need=None):
@@ -81,41 +80,32 @@ def rnn_backward(dy, ctx, *, dstate=None, need=None):
     return _backward("dy", dy, ctx, dstate, need)
 
 
-def _rnn_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity, out):
+def _rnn_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity, out, keep):
     _check.choice("nonlinearity", nonlinearity, NONLINEARITIES)
-    inputs = _recurrent.check(CELL, 1, x, h, weight_ih, weight_hh, bias_ih, bias_hh)
-    h_n = None if out is None else _recurrent.check_out(out, inputs)
-    y, h_n = _run(inputs, None, False, nonlinearity, h_n)
-    return h_n.reshape(inputs.layout.state) if out is None else out, y, inputs
+    x, h0, _, weight_ih, weight_hh, bias_ih, bias_hh, layout = _recurrent.check(
+        CELL, 1, x, h, None, weight_ih, weight_hh, bias_ih, bias_hh)
+    h_n = _recurrent.check_out(out, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, layout)
+    y = _memory.empty(layout.extents, x.dtype)
+    _backend.active().rnn_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, None, y, h_n, False, nonlinearity)
+    result = out if out is not None else h_n if layout.batched else h_n[0]
+    return result, RNNContext(x, h0, y, weight_ih, weight_hh, None, False, nonlinearity, layout) if keep else None
 
 
-def _rnn(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, nonlinearity):
+def _rnn(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, nonlinearity, keep):
     _check.choice("nonlinearity", nonlinearity, NONLINEARITIES)
     reverse = _check.flag("reverse", reverse)
-    inputs = _recurrent.check(SEQUENCE, 1, x, state, weight_ih, weight_hh, bias_ih, bias_hh, h_name="state")
-    lengths = _recurrent.check_lengths(lengths, inputs)
-    y, h_n = _run(inputs, lengths, reverse, nonlinearity)
-    result = y.reshape(inputs.layout.y), h_n.reshape(inputs.layout.state)
-    return result, _context(inputs, y, lengths, reverse, nonlinearity)
-
-
-def _run(inputs, lengths, reverse, nonlinearity, h_n=None):
-    x, h0, _, weight_ih, weight_hh, bias_ih, bias_hh, y_shape, _ = inputs
-    y = _memory.empty(y_shape, x.dtype)
-    if h_n is None:
-        h_n = _memory.empty(y_shape[1:], x.dtype)
+    x, h0, _, weight_ih, weight_hh, bias_ih, bias_hh, layout = _recurrent.check(
+        SEQUENCE, 1, x, state, None, weight_ih, weight_hh, bias_ih, bias_hh, "state")
+    lengths = _recurrent.check_lengths(lengths, layout)
+    y, h_n = _memory.empty(layout.extents, x.dtype), _memory.empty(h0.shape, x.dtype)
     _backend.active().rnn_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, y, h_n, reverse, nonlinearity)
-    return y, h_n
-
-
-def _context(inputs, y, lengths, reverse, nonlinearity):
-    return RNNContext(inputs.x, inputs.h0, y, inputs.weight_ih, inputs.weight_hh, lengths, reverse, nonlinearity,
-                      inputs.layout)
+    result = (y, h_n) if layout.batched else (y[:, 0], h_n[0])
+    return result, RNNContext(x, h0, y, weight_ih, weight_hh, lengths, reverse, nonlinearity, layout) if keep else None
 
 
 def _backward(name, dy, ctx, dstate, need):
     need = _check.need(need, 6)
-    x, h0, y, weight_ih, weight_hh, lengths, reverse, nonlinearity, layout = ctx
+    x, h0, y, weight_ih, weight_hh, lengths, reverse, nonlinearity, layout = _check.context(ctx, RNNContext)
     dy = _recurrent.check_gradient(name, dy, y, layout.y)
     dh_n = _recurrent.check_gradient("dstate", dstate, h0, layout.state)
     if dy is None:
