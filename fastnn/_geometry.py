@@ -47,7 +47,7 @@ def conv2d(x_shape, weight_shape, bias_shape, stride, padding, dilation, groups,
             and (type(stride) is type(padding) is type(dilation) is int  # the quick way to what the next line says
                  or (_is_key(stride) and (_is_key(padding) or type(padding) is str) and _is_key(dilation)))):
         stride, dilation = _check.pair("stride", stride, 1), _check.pair("dilation", dilation, 1)
-        padding = _normal_padding(padding)
+        padding = normal_padding(padding)
         groups = _check.integer("groups", groups, 1)
         _check.choice("algorithm", algorithm, ALGORITHMS)
     return _conv2d(x_shape, weight_shape, bias_shape, stride, padding, dilation, groups, algorithm)
@@ -156,7 +156,7 @@ def _always_touches(window, n_windows, pad):
 
 def _resolve_padding(padding, windows):
     """Return ((top, bottom), (left, right))."""
-    padding = _normal_padding(padding)
+    padding = normal_padding(padding)
     if padding == "same":
         return tuple(_same_padding(window) for window in windows)
     return ((0, 0), (0, 0)) if padding == "valid" else padding
@@ -169,7 +169,7 @@ def _same_padding(window):
     return total // 2, total - total // 2
 
 
-def _normal_padding(padding):
+def normal_padding(padding):
     """Return the padding of a convolution as "same", "valid" or ((top, bottom), (left, right))."""
     if isinstance(padding, str):
         return _check.choice("padding", padding, ("same", "valid"))
