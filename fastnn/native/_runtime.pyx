@@ -50,7 +50,7 @@ select_isa(os.environ.get("FASTNN_ISA") or max(isa_usable(), key=isa_built().ind
 cdef int wanted_threads = 1     # what the user or the environment asked for
 cdef int omp_when_asked = 1     # OpenMP's own limit at that time: if it sinks (threadpoolctl), so do we
 cdef bint serial = False        # in a forked child: libgomp's team does not survive a fork
-
+cdef double parallel_ns = 20_000   # less work than this is not worth waking a team for (9-29 us when it sleeps)
 
 
 def set_threads(int n):
@@ -61,6 +61,16 @@ def set_threads(int n):
 
 def get_threads():
     return max_threads()
+
+
+def set_parallel_threshold(double nanoseconds):
+    """Share out work from so many nanoseconds on (tests set 0, to run small cases on many threads)."""
+    global parallel_ns
+    parallel_ns = nanoseconds
+
+
+def get_parallel_threshold():
+    return parallel_ns
 
 
 def run_serially():
@@ -78,7 +88,7 @@ cdef int max_threads() noexcept nogil:
 
 cdef int threads_for(double nanoseconds, Py_ssize_t tasks) noexcept nogil:
     cdef int n = max_threads()
-    if n <= 1 or tasks <= 1 or nanoseconds < 20000.0:
+    if n <= 1 or tasks <= 1 or nanoseconds < parallel_ns:
         return 1
     return <int>min(<Py_ssize_t>n, tasks)
 
