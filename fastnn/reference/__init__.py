@@ -5,6 +5,14 @@ other function there. The arithmetic itself stands in this package, one family o
 """
 
 import functools
+from types import ModuleType
+
+from . import backend
+
+# Loading `linear.py` binds its name here, where `linear` shall be the function: `__getattr__` sees missing names only.
+for _name, _value in list(globals().items()):
+    if isinstance(_value, ModuleType) and _value.__package__ == __name__ and _value is not backend:
+        del globals()[_name]
 
 
 def __getattr__(name):
