@@ -45,7 +45,7 @@ def conv2d(x_shape, weight_shape, bias_shape, stride, padding, dilation, groups,
     """Return (Conv2dGeometry, the shape of y) for checked arrays of these shapes; bias_shape may be None."""
     if not (type(groups) is int and type(algorithm) is str
             and (type(stride) is type(padding) is type(dilation) is int  # the quick way to what the next line says
-                 or (_is_key(stride) and (_is_key(padding) or type(padding) is str) and _is_key(dilation)))):
+                 or (_is_key(stride) and _is_padding_key(padding) and _is_key(dilation)))):
         stride, dilation = _check.pair("stride", stride, 1), _check.pair("dilation", dilation, 1)
         padding = normal_padding(padding)
         groups = _check.integer("groups", groups, 1)
@@ -70,6 +70,11 @@ def _is_key(value):
     """Whether `value` is an int or a pair of ints, not something that merely equals one."""
     return type(value) is int or (
         type(value) is tuple and len(value) == 2 and type(value[0]) is int and type(value[1]) is int)
+
+
+def _is_padding_key(value):
+    return type(value) is str or _is_key(value) or (
+        type(value) is tuple and len(value) == 2 and _is_key(value[0]) and _is_key(value[1]))
 
 
 @functools.lru_cache(maxsize=CACHED_SHAPES)

@@ -2,11 +2,12 @@
 
 from contextlib import contextmanager
 
-import fastnn
 import numpy as np
 import pytest
-from fastnn.native import _runtime
 from guards import Guards
+
+import fastnn
+from fastnn.native import _runtime
 
 
 @pytest.fixture(params=_runtime.isa_usable())
