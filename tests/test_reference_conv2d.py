@@ -7,6 +7,7 @@ import pytest
 from finite_differences import assert_gradients
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tolerance import assert_contraction
 
 from fastnn import reference
 from fastnn.reference import backend as reference_backend
@@ -27,22 +28,15 @@ def terms(x_shape, weight_shape, y_shape, stride, pads, dilation, groups):
 
 def by_definition(x, weight, bias, dy, *geometry):
     """Return (y, dx, dweight, dbias) of the convolution, one product at a time."""
-    y, dx, dweight = np.zeros(dy.shape, x.dtype), np.zeros_like(x), np.zeros_like(weight)
+    y, dx, dweight = np.zeros_like(dy), np.zeros_like(x), np.zeros_like(weight)
     for i, j, k in terms(x.shape, weight.shape, y.shape, *geometry):
         y[i] += x[j] * weight[k]
         dx[j] += dy[i] * weight[k]
         dweight[k] += dy[i] * x[j]
-    dbias = np.zeros(weight.shape[0], x.dtype)
+    dbias = np.zeros(weight.shape[0])
     for i in np.ndindex(dy.shape):
         dbias[i[1]] += dy[i]
     return y if bias is None else y + bias[:, None, None], dx, dweight, dbias
-
-
-def assert_close(found, wanted, n_terms, magnitude):
-    """|found - wanted| <= 2 eps n_terms op(|x|, |w|): each of the two may round every term once."""
-    bound = 2 * np.finfo(wanted.dtype).eps * (n_terms + 1) * magnitude
-    assert found.shape == wanted.shape and found.dtype == wanted.dtype
-    assert np.all(np.abs(found - wanted) <= bound)
 
 
 @st.composite
@@ -71,16 +65,17 @@ def test_conv2d_and_gradients_equal_the_definition(convolution, dtype, has_bias,
     y, ctx = reference.conv2d_forward(x, weight, bias, *geometry)
     dy = rng.standard_normal(y.shape).astype(dtype)
     found = (y, *reference.conv2d_backward(dy, ctx))
-    wanted = by_definition(x, weight, bias, dy, *geometry)
-    sizes = by_definition(abs(x), abs(weight), None if bias is None else abs(bias), abs(dy), *geometry)
+    exact = [None if array is None else array.astype(np.float64) for array in (x, weight, bias, dy)]
+    wanted = by_definition(*exact, *geometry)
+    sizes = by_definition(*(None if array is None else abs(array) for array in exact), *geometry)
     n_pixels = dy.size // weight_shape[0]
-    for name, value, expected, size, n_terms in zip(
-            ("y", "dx", "dweight", "dbias"), found, wanted, sizes,
-            (weight[0].size, weight[:, 0].size, n_pixels, n_pixels)):
+    n_terms = weight[0].size + 1, weight[:, 0].size, n_pixels, n_pixels
+    for name, value, *bounds in zip(("y", "dx", "dweight", "dbias"), found, wanted, sizes, n_terms):
         if name == "dbias" and bias is None:
             assert value is None
         else:
-            assert_close(value, expected, n_terms, size)
+            assert value.dtype == dtype
+            assert_contraction(value, *bounds, name=name)
 
 
 GRADIENT_CASES = {  # x's shape, weight's shape, stride, padding, dilation, groups

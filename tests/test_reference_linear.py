@@ -1,16 +1,33 @@
 """The reference of linear against its definition, and its gradients against finite differences."""
 
+import math
+
 import numpy as np
 import pytest
 from finite_differences import assert_gradients
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tolerance import assert_contraction
 
 from fastnn import reference
 from fastnn.reference import backend as reference_backend
 
 
-@settings(deadline=None, max_examples=60)
+def by_definition(x, weight, bias, dy):
+    """Return (y, dx, dweight, dbias), one product at a time."""
+    y, dx, dweight, dbias = (np.zeros(shape) for shape in (dy.shape, x.shape, weight.shape, weight.shape[:1]))
+    for *row, o in np.ndindex(dy.shape):
+        row = tuple(row)
+        y[row][o] = 0 if bias is None else bias[o]
+        dbias[o] += dy[row][o]
+        for i in range(weight.shape[1]):
+            y[row][o] += x[row][i] * weight[o, i]
+            dx[row][i] += dy[row][o] * weight[o, i]
+            dweight[o, i] += dy[row][o] * x[row][i]
+    return y, dx, dweight, dbias
+
+
+@settings(deadline=None, max_examples=100)
 @given(st.lists(st.integers(0, 3), max_size=3), st.integers(0, 4), st.integers(0, 4),
        st.sampled_from([np.float32, np.float64]), st.booleans(), st.integers(0, 2**32 - 1))
 def test_linear_and_gradients_equal_the_definition(leading, n_in, n_out, dtype, has_bias, seed):
@@ -18,31 +35,19 @@ def test_linear_and_gradients_equal_the_definition(leading, n_in, n_out, dtype, 
     x, weight, dy = (rng.standard_normal(shape).astype(dtype)
                      for shape in ((*leading, n_in), (n_out, n_in), (*leading, n_out)))
     bias = rng.standard_normal(n_out).astype(dtype) if has_bias else None
-    found_y, ctx = reference.linear_forward(x, weight, bias)
-    found = (found_y, *reference.linear_backward(dy, ctx))
+    y, ctx = reference.linear_forward(x, weight, bias)
+    found = (y, *reference.linear_backward(dy, ctx))
 
-    def by_definition(x, weight, bias, dy):
-        y, dx = np.zeros_like(dy), np.zeros_like(x)
-        dweight, dbias = np.zeros_like(weight), np.zeros(n_out, dtype)
-        for row in np.ndindex(*leading):
-            for o in range(n_out):
-                y[row][o] = 0 if bias is None else bias[o]
-                dbias[o] += dy[row][o]
-                for i in range(n_in):
-                    y[row][o] += x[row][i] * weight[o, i]
-                    dx[row][i] += dy[row][o] * weight[o, i]
-                    dweight[o, i] += dy[row][o] * x[row][i]
-        return y, dx, dweight, None if bias is None else dbias
-
-    wanted = by_definition(x, weight, bias, dy)
-    sizes = by_definition(abs(x), abs(weight), None if bias is None else abs(bias), abs(dy))
-    n_rows = int(np.prod(leading))
-    for value, expected, size, n_terms in zip(found, wanted, sizes, (n_in, n_out, n_rows, n_rows)):
-        if expected is None:
+    exact = [None if array is None else array.astype(np.float64) for array in (x, weight, bias, dy)]
+    sizes = by_definition(*(None if array is None else abs(array) for array in exact))
+    n_rows = math.prod(leading)
+    for name, value, *bounds in zip(("y", "dx", "dweight", "dbias"), found, by_definition(*exact), sizes,
+                                    (n_in + 1, n_out, n_rows, n_rows)):
+        if name == "dbias" and bias is None:
             assert value is None
         else:
-            assert value.shape == expected.shape and value.dtype == dtype
-            assert np.all(np.abs(value - expected) <= 2 * np.finfo(dtype).eps * (n_terms + 1) * size)
+            assert value.dtype == dtype
+            assert_contraction(value, *bounds, name=name)
 
 
 @pytest.mark.parametrize("leading", [(), (3,), (2, 2)], ids=["one-row", "rows", "two-leading-axes"])
