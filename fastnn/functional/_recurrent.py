@@ -7,10 +7,8 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
-from numpy import ndarray
 
 from .. import _check, _memory
-from .._check import F32, F64
 
 CELL, SEQUENCE = 1, 2  # the rank of an x without its batch axis
 
@@ -32,7 +30,7 @@ def check(rank, gates, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh, h_name="
     """Return (x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, layout) as a backend takes them: x (T, N, I),
     h0 and c0 (N, H). rank: CELL or SEQUENCE. h None: zeros. c0 is None but for an LSTM.
     """
-    if not _ready(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
+    if not _check.ready(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
         x, h, c = _check.array("x", x), _check.optional(h_name, h), _check.optional("c", c)
         weight_ih, weight_hh = _check.array("weight_ih", weight_ih), _check.array("weight_hh", weight_hh)
         bias_ih, bias_hh = _check.optional("bias_ih", bias_ih), _check.optional("bias_hh", bias_hh)
@@ -51,19 +49,6 @@ def check(rank, gates, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh, h_name="
         h = np.zeros(layout.extents[1:], x.dtype)
         c = np.zeros_like(h) if gates == 4 else None
     return x, h, c, weight_ih, weight_hh, bias_ih, bias_hh, layout
-
-
-def _ready(x, *others):
-    """Whether nothing is left to convert: the usual case, told in one pass because a cell's call is short."""
-    if type(x) is not ndarray or not x.flags.carray:
-        return False
-    dtype = x.dtype
-    if dtype is not F32 and dtype is not F64:
-        return False
-    for other in others:
-        if other is not None and (type(other) is not ndarray or other.dtype is not dtype or not other.flags.carray):
-            return False
-    return True
 
 
 @functools.lru_cache(maxsize=1024)

@@ -74,14 +74,17 @@ def batched(images):
 
 
 def _conv2d(x, weight, bias, geo, y_shape, out):
-    y = _check.output(out, y_shape, x.dtype, x=x, weight=weight, bias=bias)
+    if out is None:
+        y = _memory.empty(y_shape, x.dtype)
+    else:
+        y = _check.output(out, y_shape, x.dtype, x=x, weight=weight, bias=bias)
     _backend.active().conv2d_forward(batched(x), weight, bias, batched(y), geo)
     return y
 
 
 def _check_conv2d(x, weight, bias, stride, padding, dilation, groups, algorithm):
-    x, weight, bias = _check.array("x", x), _check.array("weight", weight), _check.optional("bias", bias)
-    if x.dtype is not weight.dtype or (bias is not None and x.dtype is not bias.dtype):
+    if not _check.ready(x, weight, bias):
+        x, weight, bias = _check.array("x", x), _check.array("weight", weight), _check.optional("bias", bias)
         _check.same_dtype(x=x, weight=weight, bias=bias)
     geo, y_shape = _geometry.conv2d(x.shape, weight.shape, None if bias is None else bias.shape,
                                     stride, padding, dilation, groups, algorithm)
