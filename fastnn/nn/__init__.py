@@ -1,0 +1,22 @@
+"""Layers and losses. `y = layer(x)` infers; `y, backprop = layer.forward(x)` and `dx = backprop(dy)` train."""
+
+from . import utils
+from .activation import ELU, GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Tanh
+from .cell import GRUCell, LSTMCell, RNNCell
+from .container import Sequential
+from .conv import Conv2d
+from .dropout import Dropout
+from .linear import Flatten, Linear
+from .loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
+from .module import Module
+from .parameter import Parameter
+from .pool import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d
+from .recurrent import GRU, LSTM, RNN
+
+__all__ = [
+    "ELU", "GELU", "GRU", "LSTM", "RNN",
+    "AvgPool2d", "BCEWithLogitsLoss", "Conv2d", "CrossEntropyLoss", "Dropout", "Flatten", "GRUCell",
+    "GlobalAvgPool2d", "GlobalMaxPool2d", "HuberLoss", "L1Loss", "LSTMCell", "LeakyReLU", "Linear", "LogSoftmax",
+    "MSELoss", "MaxPool2d", "Module", "NLLLoss", "Parameter", "RNNCell", "ReLU", "Sequential", "SiLU", "Sigmoid",
+    "Softmax", "Tanh", "utils",
+]  # fmt: skip

@@ -1,0 +1,37 @@
+"""Dropout."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .. import _check
+from .. import functional as F
+from . import init
+from .module import Module
+
+
+class Dropout(Module):
+    """In training mode, zero each element with probability p and scale the others by 1 / (1 - p); else y = x.
+
+    The mask comes from `rng`, a numpy.random.Generator or a seed, which the layer owns: two layers with the same seed
+    drop the same elements. Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from
+    overfitting", JMLR 15, 2014.
+    """
+
+    def __init__(self, p: float = 0.5, *, rng: init.Seed = None) -> None:
+        self.p = _check.number("p", p, 0, 1)
+        self._rng = _check.generator("rng", rng)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return F.dropout(x, self.p, self.training, self._rng)
+
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+        y, ctx = F.dropout_forward(x, self.p, self.training, self._rng)
+
+        def backprop(dy):
+            return F.dropout_backward(dy, ctx)
+
+        return y, backprop
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"

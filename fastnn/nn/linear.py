@@ -1,0 +1,68 @@
+"""The fully connected layer, and the one that flattens what comes before it."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+from . import init
+from .module import Module
+from .op import Affine
+
+
+class Linear(Affine, op="linear"):
+    """y = x W^T + b over the last axis.
+
+    x: (..., in_features); y: (..., out_features); weight: (out_features, in_features); bias: (out_features,) or None;
+    all of `dtype`. Initial values: U(-1/sqrt(in_features), 1/sqrt(in_features)), drawn from `rng`.
+    Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not fit.
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = np.float32,
+                 rng: init.Seed = None) -> None:
+        self.in_features = _check.integer("in_features", in_features, 0)
+        self.out_features = _check.integer("out_features", out_features, 0)
+        self._init_parameters((self.out_features, self.in_features), bias, dtype, rng)
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Flatten(Module):
+    """The axes start_dim to end_dim as one; by default all but the batch axis. y is a view of x where it can be.
+
+    Raises ValueError for an x without these axes.
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim = _check.integer("start_dim", start_dim, -_check.MAX_INT)
+        self.end_dim = _check.integer("end_dim", end_dim, -_check.MAX_INT)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        x = _check.array("x", x)
+        return x.reshape(self._flat(x.shape))
+
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+        x = _check.array("x", x)
+        x_shape, y_shape = x.shape, self._flat(x.shape)
+
+        def backprop(dy):
+            dy = _check.array("dy", dy)
+            _check.shape("dy", dy, y_shape)
+            return dy.reshape(x_shape)
+
+        return x.reshape(y_shape), backprop
+
+    def _flat(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape with its axes start_dim to end_dim as one."""
+        rank = len(shape)
+        start, end = (dim + rank if dim < 0 else dim for dim in (self.start_dim, self.end_dim))
+        if not 0 <= start <= end < rank:
+            raise ValueError(f"x: expected a rank in which axes {self.start_dim} to {self.end_dim} exist, "
+                             f"got shape {shape}")
+        return *shape[:start], math.prod(shape[start:end + 1]), *shape[end + 1:]
+
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

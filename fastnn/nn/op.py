@@ -1,0 +1,81 @@
+"""Layers that are one op of `fastnn.functional` with its arguments, and parameters or none."""
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .. import _check
+from .. import functional as F
+from . import init
+from .module import Module
+
+
+class OpLayer(Module):
+    """A layer around the three functions of one op: `class ReLU(Function, op="relu")`.
+
+    arguments: the attributes that are handed to the op by keyword, in the order in which repr shows them.
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = ()
+    _op: ClassVar[Callable[..., Any]]
+    _op_forward: ClassVar[Callable[..., Any]]
+    _op_backward: ClassVar[Callable[..., Any]]
+
+    def __init_subclass__(cls, op: str | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if op is not None:
+            cls._op = staticmethod(getattr(F, op))
+            cls._op_forward = staticmethod(getattr(F, f"{op}_forward"))
+            cls._op_backward = staticmethod(getattr(F, f"{op}_backward"))
+
+    def _options(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.arguments}
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={value!r}" for name, value in self._options().items()
+                         if not isinstance(value, np.ndarray))
+
+
+class Function(OpLayer):
+    """The base of layers without parameters."""
+
+    def __call__(self, x: np.ndarray) -> Any:
+        return self._op(x, **self._options())
+
+    def forward(self, x: np.ndarray) -> tuple[Any, Callable[..., Any]]:
+        y, ctx = self._op_forward(x, **self._options())
+        op_backward = self._op_backward
+
+        def backprop(dy):
+            return op_backward(dy, ctx)
+
+        return y, backprop
+
+
+class Affine(OpLayer):
+    """The base of layers with a weight and, if asked for, a bias."""
+
+    weight: np.ndarray
+    bias: np.ndarray | None
+
+    def _init_parameters(self, weight_shape: tuple[int, ...], bias: bool, dtype: Any, rng: init.Seed) -> None:
+        """Draw weight, of shape (outputs, ...what one output sums over), and bias, (outputs,)."""
+        dtype, generator, bias = init.float_dtype(dtype), _check.generator("rng", rng), _check.flag("bias", bias)
+        fan_in = math.prod(weight_shape[1:])
+        self.register_parameter("weight", init.uniform(weight_shape, fan_in, generator, dtype))
+        self.register_parameter("bias", init.uniform(weight_shape[:1], fan_in, generator, dtype) if bias else None)
+
+    def __call__(self, x: np.ndarray) -> Any:
+        return self._op(x, self.weight, self.bias, **self._options())
+
+    def forward(self, x: np.ndarray) -> tuple[Any, Callable[..., Any]]:
+        y, ctx = self._op_forward(x, self.weight, self.bias, **self._options())
+
+        def backprop(dy, *, need_dx=True):
+            dx, dweight, dbias = self._op_backward(dy, ctx, need=(need_dx, True, True))
+            self._add_grads(weight=dweight, bias=dbias)
+            return dx
+
+        return y, backprop

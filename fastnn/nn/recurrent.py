@@ -1,0 +1,210 @@
+"""Recurrent layers over whole sequences: RNN, LSTM, GRU.
+
+x: (T, N, input_size), with batch_first (N, T, input_size), or (T, input_size) without a batch.
+state: (num_layers * D, N, hidden_size), or (num_layers * D, hidden_size) without a batch, with D = 2 if bidirectional,
+else 1: layer by layer, forward before reverse. None for zeros. An LSTM's is a pair (h, c) of such arrays.
+lengths: None, or N integers, how many steps of each row count. A row that has ended keeps its state; y is 0 there.
+The parameters of layer k are weight_ih_l{k}, weight_hh_l{k}, bias_ih_l{k}, bias_hh_l{k}, with "_reverse" behind for
+the other direction; their shapes and initial values are those of the cells.
+
+`y, state = layer(x, state, lengths)`: y is (T, N, D * hidden_size), its axes as x's; state is the one after each row's
+last step. `(y, state), backprop = layer.forward(x, state, lengths)`; `dx, dstate = backprop(dy, dstate)`: either may
+be None for zeros, and the dstate that comes back is None if no state was given.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .. import _check
+from .. import functional as F
+from . import init
+from .cell import add_parameters
+from .op import OpLayer
+
+Lengths = np.ndarray | Sequence[int] | None
+
+
+class _Recurrent(OpLayer):
+    """What the three share: layers on top of each other, one or two directions, dropout between layers."""
+
+    n_gates: ClassVar[int] = 1
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
+                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *,
+                 dtype: Any = np.float32, rng: init.Seed = None) -> None:
+        self.input_size = _check.integer("input_size", input_size, 0)
+        self.hidden_size = _check.integer("hidden_size", hidden_size, 1)
+        self.num_layers = _check.integer("num_layers", num_layers, 1)
+        self.bias = _check.flag("bias", bias)
+        self.batch_first = _check.flag("batch_first", batch_first)
+        self.dropout = _check.number("dropout", dropout, 0, 1)
+        self.bidirectional = _check.flag("bidirectional", bidirectional)
+        if self.dropout and self.num_layers == 1:
+            warnings.warn("dropout acts between layers: with num_layers=1 it does nothing", stacklevel=2)
+        dtype, self._rng = init.float_dtype(dtype), _check.generator("rng", rng)
+        self._directions = 2 if self.bidirectional else 1
+        self._names = []  # for each layer and direction, its parameters' names in the order of the op's arguments
+        for layer in range(self.num_layers):
+            width = self._directions * self.hidden_size if layer else self.input_size
+            for suffix in (f"_l{layer}", f"_l{layer}_reverse")[:self._directions]:
+                self._names.append(add_parameters(
+                    self, suffix, width, self.hidden_size, self.bias, dtype, self._rng))
+
+    def __call__(self, x: np.ndarray, state: Any = None, lengths: Lengths = None) -> tuple[np.ndarray, Any]:
+        return self._run(x, state, lengths, tape=None)
+
+    def forward(
+        self, x: np.ndarray, state: Any = None, lengths: Lengths = None,
+    ) -> tuple[tuple[np.ndarray, Any], Callable[..., tuple[Any, Any]]]:
+        tape: list[tuple[Any, list[Any]]] = []
+        result = self._run(x, state, lengths, tape)
+        y_shape = result[0].shape
+
+        def backprop(dy, dstate=None, *, need_dx=True):
+            return self._backprop(dy, dstate, need_dx, tape, y_shape)
+
+        return result, backprop
+
+    def _run(self, x, state, lengths, tape):
+        """Return (y, state). A list as `tape` receives what the backward pass of each layer reads."""
+        x = _check.array("x", x, (2, 3))
+        states = self._split("state", state, x.shape)
+        y, lasts = self._swapped(x), []
+        for layer in range(self.num_layers):
+            y, drop_ctx = self._drop(y, tape) if layer else (y, None)
+            runs = [self._run_one(layer, direction, y, states, lengths, tape) for direction in range(self._directions)]
+            y = runs[0][0] if len(runs) == 1 else np.concatenate([run[0] for run in runs], axis=-1)
+            lasts += [run[1] for run in runs]
+            if tape is not None:
+                tape.append((drop_ctx, [run[2] for run in runs]))
+        return np.ascontiguousarray(self._swapped(y)), self._stack(lasts)
+
+    def _run_one(self, layer, direction, x, states, lengths, tape):
+        """One layer in one direction; returns (y, state, ctx)."""
+        k = layer * self._directions + direction
+        args = (x, states[k], *(getattr(self, name) for name in self._names[k]), lengths, bool(direction))
+        if tape is None:
+            return *self._op(*args, **self._options()), None
+        result, ctx = self._op_forward(*args, **self._options())
+        return *result, ctx
+
+    def _drop(self, x, tape):
+        """Dropout between layers; returns (y, ctx), with ctx None if nothing needs it."""
+        if not (self.dropout and self.training):
+            return x, None
+        if tape is None:
+            return F.dropout(x, self.dropout, True, self._rng), None
+        return F.dropout_forward(x, self.dropout, True, self._rng)
+
+    def _backprop(self, dy, dstate, need_dx, tape, y_shape):
+        if dy is not None:
+            dy = _check.array("dy", dy)
+            _check.shape("dy", dy, y_shape)
+            dy = self._swapped(dy)
+        dstates = self._split("dstate", dstate, y_shape)
+        dfirsts = [None] * len(self._names)
+        for layer in reversed(range(self.num_layers)):
+            drop_ctx, contexts = tape[layer]
+            need = (need_dx or layer > 0, True, True, True, True, True)
+            dx = None
+            for direction, ctx in enumerate(contexts):
+                k = layer * self._directions + direction
+                part, dfirsts[k], *dparameters = self._op_backward(
+                    self._half(dy, direction), ctx, dstate=dstates[k], need=need)
+                self._add_grads(**dict(zip(self._names[k], dparameters, strict=True)))
+                dx = part if dx is None else np.add(dx, part, out=dx)
+            dy = dx if drop_ctx is None else F.dropout_backward(dx, drop_ctx)
+        dx = None if dy is None else np.ascontiguousarray(self._swapped(dy))
+        return dx, self._stack(dfirsts)
+
+    def _half(self, dy, direction):
+        """The part of dy that belongs to one direction's output."""
+        if dy is None or self._directions == 1:
+            return dy
+        return dy[..., direction * self.hidden_size:(direction + 1) * self.hidden_size]
+
+    def _swapped(self, array):
+        """From the caller's order of axes to (T, N, features), or back."""
+        return array.swapaxes(0, 1) if self.batch_first and array.ndim == 3 else array
+
+    def _split(self, name, state, shape):
+        """The state of each layer and direction (None: zeros), for an x or y of this shape."""
+        if state is None:
+            return [None] * len(self._names)
+        rows = shape[0 if self.batch_first else 1]
+        state = _check.array(name, state)
+        _check.shape(name, state, (len(self._names), *([rows] * (len(shape) - 2)), self.hidden_size))
+        return state
+
+    def _stack(self, states):
+        """The reverse of `_split`; None if there is nothing to stack."""
+        return None if states[0] is None else np.stack(states)
+
+    def extra_repr(self) -> str:
+        text = f"{self.input_size}, {self.hidden_size}"
+        for name, default in (("nonlinearity", "tanh"), ("num_layers", 1), ("bias", True), ("batch_first", False),
+                              ("dropout", 0.0), ("bidirectional", False)):
+            value = getattr(self, name, default)
+            text += f", {name}={value!r}" if value != default else ""
+        return text
+
+
+class RNN(_Recurrent, op="rnn"):
+    """`RNNCell` over sequences: x (T, N, input_size) -> y (T, N, D * hidden_size), D = 2 if bidirectional.
+
+    `y, h = rnn(x, state=None, lengths=None)`, with state and h (num_layers * D, N, hidden_size).
+    `(y, h), backprop = rnn.forward(...)`; `dx, dstate = backprop(dy, dstate=None)`.
+    nonlinearity: "tanh" or "relu"; dropout: the part of each layer's outputs zeroed before the next, in training mode.
+    Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not fit.
+    """
+
+    arguments = ("nonlinearity",)
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh",
+                 bias: bool = True, batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *,
+                 dtype: Any = np.float32, rng: init.Seed = None) -> None:
+        self.nonlinearity = _check.choice("nonlinearity", nonlinearity, ("tanh", "relu"))
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+                         dtype=dtype, rng=rng)
+
+
+class LSTM(_Recurrent, op="lstm"):
+    """`LSTMCell` over sequences: x (T, N, input_size) -> y (T, N, D * hidden_size), D = 2 if bidirectional.
+
+    `y, (h, c) = lstm(x, state=None, lengths=None)`, with state (h, c), each (num_layers * D, N, hidden_size).
+    `(y, (h, c)), backprop = lstm.forward(...)`; `dx, (dh, dc) = backprop(dy, dstate=None)`; dstate: (dh, dc), either
+    may be None.
+    dropout: the part of each layer's outputs zeroed before the next, in training mode.
+    Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not fit.
+    """
+
+    n_gates = 4
+
+    def _split(self, name, state, shape):
+        if state is None:
+            return super()._split(name, None, shape)
+        if not isinstance(state, (tuple, list)):
+            raise TypeError(f"{name}: expected a pair (h, c), got {type(state).__name__}")
+        if len(state) != 2:
+            raise ValueError(f"{name}: expected a pair (h, c), got {len(state)} values")
+        return list(zip(*(super(LSTM, self)._split(name, part, shape) for part in state), strict=True))
+
+    def _stack(self, states):
+        if states[0] is None:
+            return None
+        return tuple(np.stack(part) for part in zip(*states, strict=True))
+
+
+class GRU(_Recurrent, op="gru"):
+    """`GRUCell` over sequences: x (T, N, input_size) -> y (T, N, D * hidden_size), D = 2 if bidirectional.
+
+    `y, h = gru(x, state=None, lengths=None)`, with state and h (num_layers * D, N, hidden_size).
+    `(y, h), backprop = gru.forward(...)`; `dx, dstate = backprop(dy, dstate=None)`.
+    dropout: the part of each layer's outputs zeroed before the next, in training mode.
+    Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not fit.
+    """
+
+    n_gates = 3
