@@ -22,4 +22,8 @@ typedef struct {
     void (*pack_t)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, const REAL *src, ptrdiff_t ld, REAL *dst);
     /* pack.inl: dst[j] = sum over t < k, in this order, of src[t*ld + j], for j < cols. */
     void (*col_sum)(ptrdiff_t k, ptrdiff_t cols, const REAL *src, ptrdiff_t ld, REAL *dst);
+    /* elementwise.inl, simd/math.h: y[i] = f(x[i]) for i < n, to a few ulp; NaN stays NaN. y may be x. */
+    void (*exp)(ptrdiff_t n, const REAL *x, REAL *y);
+    void (*tanh)(ptrdiff_t n, const REAL *x, REAL *y);
+    void (*sigmoid)(ptrdiff_t n, const REAL *x, REAL *y);
 } TABLE;

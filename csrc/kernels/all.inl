@@ -1,5 +1,7 @@
 /* The kernels of one element type, and the table of them. Undefines what it defined. */
 #include "../simd/vec.h"
+#include "../simd/math.h"
+#include "elementwise.inl"
 #include "gemm.inl"
 #include "pack.inl"
 
@@ -14,6 +16,9 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
         .pack = NAME(pack),
         .pack_t = NAME(pack_t),
         .col_sum = NAME(col_sum),
+        .exp = NAME(exp_array),
+        .tanh = NAME(tanh_array),
+        .sigmoid = NAME(sigmoid_array),
 };
 
 #undef NAME

@@ -64,3 +64,24 @@ cdef inline void col_sum(Py_ssize_t k, Py_ssize_t cols, const real *src, Py_ssiz
         isa.f32.col_sum(k, cols, src, ld, dst)
     else:
         isa.f64.col_sum(k, cols, src, ld, dst)
+
+
+cdef inline void exp(Py_ssize_t n, const real *x, real *y) noexcept nogil:
+    if real is float:
+        isa.f32.exp(n, x, y)
+    else:
+        isa.f64.exp(n, x, y)
+
+
+cdef inline void tanh(Py_ssize_t n, const real *x, real *y) noexcept nogil:
+    if real is float:
+        isa.f32.tanh(n, x, y)
+    else:
+        isa.f64.tanh(n, x, y)
+
+
+cdef inline void sigmoid(Py_ssize_t n, const real *x, real *y) noexcept nogil:
+    if real is float:
+        isa.f32.sigmoid(n, x, y)
+    else:
+        isa.f64.sigmoid(n, x, y)

@@ -18,6 +18,9 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*pack_t)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const float *src, Py_ssize_t ld,
                        float *dst) noexcept nogil
         void (*col_sum)(Py_ssize_t k, Py_ssize_t cols, const float *src, Py_ssize_t ld, float *dst) noexcept nogil
+        void (*exp)(Py_ssize_t n, const float *x, float *y) noexcept nogil
+        void (*tanh)(Py_ssize_t n, const float *x, float *y) noexcept nogil
+        void (*sigmoid)(Py_ssize_t n, const float *x, float *y) noexcept nogil
 
     ctypedef struct fnn_f64_kernels:
         int lanes
@@ -36,6 +39,9 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*pack_t)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const double *src, Py_ssize_t ld,
                        double *dst) noexcept nogil
         void (*col_sum)(Py_ssize_t k, Py_ssize_t cols, const double *src, Py_ssize_t ld, double *dst) noexcept nogil
+        void (*exp)(Py_ssize_t n, const double *x, double *y) noexcept nogil
+        void (*tanh)(Py_ssize_t n, const double *x, double *y) noexcept nogil
+        void (*sigmoid)(Py_ssize_t n, const double *x, double *y) noexcept nogil
 
     ctypedef struct fnn_isa:
         const char *name

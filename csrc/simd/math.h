@@ -1,0 +1,89 @@
+/* exp, tanh and sigmoid of a vector, to a few ulp over the whole range; the tests hold the bounds. Included once for
+ * each element type (no guard).
+ *
+ * All three rest on e^x - 1 = 2^n (1 + p) - 1 with n = rint(x / ln 2), r = x - n ln 2 (subtracted in two parts, the
+ * first of them exactly) and the minimax polynomial p(r) = r + r^2 (c0 + c1 r + ...) of e^r - 1 over |r| <= ln 2 / 2.
+ * Comparisons are written so that a NaN falls through them.
+ */
+#if REAL_BYTES == 4
+#define LN2_HIGH 0x1.63p-1f            /* 9 bits, so that n LN2_HIGH is exact */
+#define LN2_LOW -0x1.bd0106p-13f
+#define ROUND_SHIFT 0x1.8p+23f         /* adding it leaves rint(x) in the low bits */
+#define EXPONENT_BITS 23
+#define EXPONENT_BIAS 127
+#define EXP_MIN -104.0f                /* below: 0 */
+#define EXP_MAX 89.0f                  /* above: infinity */
+#define TANH_MAX 24.0f                 /* m / (m + 2) is 1 from here on */
+#define EXP_COEFFICIENTS 0x1.6d996cp-10f, 0x1.12284ap-7f, 0x1.555486p-5f, 0x1.5554bp-3f, 0.5f
+typedef uint32_t NAME(vn) __attribute__((vector_size(FNN_VEC_BYTES)));
+#else
+#define LN2_HIGH 0x1.62e42fefa2p-1     /* 40 bits */
+#define LN2_LOW 0x1.9ef35793c7673p-41
+#define ROUND_SHIFT 0x1.8p+52
+#define EXPONENT_BITS 52
+#define EXPONENT_BIAS 1023
+#define EXP_MIN -746.0
+#define EXP_MAX 710.0
+#define TANH_MAX 48.0
+#define EXP_COEFFICIENTS                                                                                              \
+    0x1.af76d8cf6f8bfp-26, 0x1.28a2c63bdf9fap-22, 0x1.71dde9f1a5f65p-19, 0x1.a019a6781c0fp-16, 0x1.a01a01b5dc8dfp-13, \
+        0x1.6c16c17f3602cp-10, 0x1.111111110e6d7p-7, 0x1.555555555211ep-5, 0x1.555555555555cp-3, 0x1.0000000000005p-1
+typedef uint64_t NAME(vn) __attribute__((vector_size(FNN_VEC_BYTES)));
+#endif
+
+INLINE NAME(v) NAME(select)(NAME(vi) mask, NAME(v) x, NAME(v) y)
+{
+    return (NAME(v))((mask & (NAME(vi))x) | (~mask & (NAME(vi))y));
+}
+
+/* 2^n for a normal result. */
+INLINE NAME(v) NAME(power_of_two)(NAME(vi) n) { return (NAME(v))((n + EXPONENT_BIAS) << EXPONENT_BITS); }
+
+/* e^r - 1 and n, of x = n ln 2 + r. */
+INLINE NAME(v) NAME(reduced_expm1)(NAME(v) x, NAME(vi) *n)
+{
+    static const REAL c[] = {EXP_COEFFICIENTS};
+    NAME(v) shifted = x * (REAL)1.4426950408889634074 + ROUND_SHIFT, rounded = shifted - ROUND_SHIFT;
+    *n = (NAME(vi))shifted - (NAME(vi))NAME(broadcast)(ROUND_SHIFT);
+    NAME(v) r = (x - rounded * LN2_HIGH) - rounded * LN2_LOW, q = NAME(broadcast)(c[0]);
+    _Pragma("GCC unroll 16") for (int i = 1; i < (int)(sizeof c / sizeof *c); i++) q = q * r + c[i];
+    return r * r * q + r;
+}
+
+INLINE NAME(v) NAME(exp)(NAME(v) x)
+{
+    NAME(vi) n, half;
+    x = NAME(select)(x < EXP_MIN, NAME(broadcast)(EXP_MIN), x);
+    x = NAME(select)(x > EXP_MAX, NAME(broadcast)(EXP_MAX), x);
+    NAME(v) y = NAME(reduced_expm1)(x, &n) + 1;
+    /* In two factors, since 2^n may be subnormal or overflow where the result does not. */
+    half = (NAME(vi))((NAME(vn))(n + 2 * EXPONENT_BIAS) >> 1) - EXPONENT_BIAS;
+    return y * NAME(power_of_two)(half) * NAME(power_of_two)(n - half);
+}
+
+/* tanh |x| = m / (m + 2) with m = e^(2 |x|) - 1, which keeps its relative accuracy towards 0. */
+INLINE NAME(v) NAME(tanh)(NAME(v) x)
+{
+    NAME(vi) n, sign = (NAME(vi))x & (NAME(vi))NAME(broadcast)((REAL)-0.0);
+    NAME(v) a = 2 * (NAME(v))((NAME(vi))x ^ sign);
+    a = NAME(select)(a > TANH_MAX, NAME(broadcast)(TANH_MAX), a);
+    NAME(v) p = NAME(reduced_expm1)(a, &n), scale = NAME(power_of_two)(n), m = p * scale + (scale - 1);
+    return (NAME(v))((NAME(vi))(m / (m + 2)) | sign);
+}
+
+/* From e = e^-|x|, which cannot overflow: 1 / (1 + e) or e / (1 + e). */
+INLINE NAME(v) NAME(sigmoid)(NAME(v) x)
+{
+    NAME(v) e = NAME(exp)((NAME(v))((NAME(vi))x | (NAME(vi))NAME(broadcast)((REAL)-0.0)));
+    return NAME(select)(x < 0, e, NAME(broadcast)(1)) / (1 + e);
+}
+
+#undef LN2_HIGH
+#undef LN2_LOW
+#undef ROUND_SHIFT
+#undef EXPONENT_BITS
+#undef EXPONENT_BIAS
+#undef EXP_MIN
+#undef EXP_MAX
+#undef TANH_MAX
+#undef EXP_COEFFICIENTS
