@@ -156,11 +156,21 @@ def flag(name, value):
     return bool(value)
 
 
+def generator(name, value):
+    """A NumPy Generator from a Generator (itself), a seed, or None (a new one, differently seeded each time)."""
+    try:
+        return np.random.default_rng(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: expected a numpy.random.Generator, a non-negative integer seed or None, "
+                        f"got {value!r}") from None
+
+
 def need(value, count):
     """The `need=` argument of backward functions: None for all, else `count` bools."""
     if value is None:
         return (True,) * count
-    value = tuple(value)
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"need: expected a tuple of {count} bools, one for each gradient, got {value!r}")
     if len(value) != count or not all(isinstance(v, (bool, np.bool_)) for v in value):
         raise ValueError(f"need: expected {count} bools, one for each gradient, got {value!r}")
     return value

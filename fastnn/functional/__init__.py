@@ -1,16 +1,35 @@
 """The public functions. Three for each op: `op(...) -> y`, `op_forward(...) -> (y, ctx)`, `op_backward(dy, ctx)`."""
 
+from . import activation as _activation
+from . import class_loss as _class_loss
 from . import conv as _conv
+from . import dropout as _dropout
 from . import gru as _gru
 from . import linear as _linear
+from . import loss as _loss
 from . import lstm as _lstm
 from . import pool as _pool
 from . import rnn as _rnn
+from .activation import *
+from .class_loss import *
 from .conv import *
+from .dropout import *
 from .gru import *
 from .linear import *
+from .loss import *
 from .lstm import *
 from .pool import *
 from .rnn import *
 
-__all__ = [*_conv.__all__, *_gru.__all__, *_linear.__all__, *_lstm.__all__, *_pool.__all__, *_rnn.__all__]
+__all__ = [
+    *_activation.__all__,
+    *_class_loss.__all__,
+    *_conv.__all__,
+    *_dropout.__all__,
+    *_gru.__all__,
+    *_linear.__all__,
+    *_loss.__all__,
+    *_lstm.__all__,
+    *_pool.__all__,
+    *_rnn.__all__,
+]

@@ -1,9 +1,47 @@
 """The backend functions of the compiled modules, under the names that `reference.backend` has too."""
 
+from ..reference.activation import (  # NumPy, until something compiled is measurably faster
+    elu_backward_input,
+    elu_forward,
+    gelu_backward_input,
+    gelu_forward,
+    leaky_relu_backward_input,
+    leaky_relu_forward,
+    log_softmax_backward_input,
+    log_softmax_forward,
+    relu_backward_input,
+    relu_forward,
+    sigmoid_backward_input,
+    sigmoid_forward,
+    silu_backward_input,
+    silu_forward,
+    softmax_backward_input,
+    softmax_forward,
+    tanh_backward_input,
+    tanh_forward,
+)
 from .linear import linear_backward_input, linear_backward_weight, linear_forward
 
 __all__ = [
+    "elu_backward_input",
+    "elu_forward",
+    "gelu_backward_input",
+    "gelu_forward",
+    "leaky_relu_backward_input",
+    "leaky_relu_forward",
     "linear_backward_input",
     "linear_backward_weight",
     "linear_forward",
+    "log_softmax_backward_input",
+    "log_softmax_forward",
+    "relu_backward_input",
+    "relu_forward",
+    "sigmoid_backward_input",
+    "sigmoid_forward",
+    "silu_backward_input",
+    "silu_forward",
+    "softmax_backward_input",
+    "softmax_forward",
+    "tanh_backward_input",
+    "tanh_forward",
 ]

@@ -3,12 +3,6 @@
 import numpy as np
 
 
-def sigmoid(x):
-    """1 / (1 + e^-x) from e^-|x|, which cannot overflow and keeps its relative accuracy for very negative x."""
-    e = np.exp(-np.abs(x))
-    return np.where(x < 0, e, 1) / (1 + e)
-
-
 def steps(n_steps, reverse):
     """The time steps in the order in which they are run."""
     return range(n_steps - 1, -1, -1) if reverse else range(n_steps)

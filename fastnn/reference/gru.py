@@ -11,16 +11,8 @@ x: (T, N, I), h: (N, H), W_ih: (3H, I), W_hh: (3H, H), y: (T, N, H), gates r, z,
 
 import numpy as np
 
-from ._sequence import (
-    add_parameter_gradients,
-    affine,
-    clear,
-    live_rows,
-    running_gradient,
-    sigmoid,
-    state_before,
-    steps,
-)
+from ._sequence import add_parameter_gradients, affine, clear, live_rows, running_gradient, state_before, steps
+from .activation import sigmoid
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -10,16 +10,8 @@ x: (T, N, I), h, c: (N, H), W_ih: (4H, I), W_hh: (4H, H), y, cells: (T, N, H), g
 
 import numpy as np
 
-from ._sequence import (
-    add_parameter_gradients,
-    affine,
-    clear,
-    live_rows,
-    running_gradient,
-    sigmoid,
-    state_before,
-    steps,
-)
+from ._sequence import add_parameter_gradients, affine, clear, live_rows, running_gradient, state_before, steps
+from .activation import sigmoid
 
 
 @np.errstate(over="ignore", invalid="ignore")

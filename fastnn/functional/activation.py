@@ -1,0 +1,256 @@
+"""The activations, element by element, and the softmaxes along one axis.
+
+x: any shape, float32 or float64; y, dy and dx: as x. out: an array of x's shape and dtype to write the result into.
+All raise TypeError for a wrong or mixed dtype, ValueError for a shape or an argument that does not fit.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _backend, _check, _memory
+
+__all__ = [
+    "elu", "elu_forward", "elu_backward",
+    "gelu", "gelu_forward", "gelu_backward",
+    "leaky_relu", "leaky_relu_forward", "leaky_relu_backward",
+    "log_softmax", "log_softmax_forward", "log_softmax_backward",
+    "relu", "relu_forward", "relu_backward",
+    "sigmoid", "sigmoid_forward", "sigmoid_backward",
+    "silu", "silu_forward", "silu_backward",
+    "softmax", "softmax_forward", "softmax_backward",
+    "tanh", "tanh_forward", "tanh_backward",
+]  # fmt: skip
+
+
+class ActivationContext(NamedTuple):
+    """What the backward function of an activation reads."""
+
+    op: str
+    saved: np.ndarray  # x or y
+    arguments: tuple
+
+
+class SoftmaxContext(NamedTuple):
+    """What `softmax_backward` and `log_softmax_backward` read."""
+
+    op: str
+    y: np.ndarray  # (rows, the axis)
+    shape: tuple
+    dim: int
+
+
+def relu(x, *, out=None):
+    """Return max(x, 0). NaN stays NaN."""
+    return _forward("relu", x, out)[1]
+
+
+def relu_forward(x, *, out=None):
+    """As `relu`; returns (y, ctx) with what `relu_backward` needs: y, not to be changed before."""
+    _, y = _forward("relu", x, out)
+    return y, ActivationContext("relu", y, ())
+
+
+def relu_backward(dy, ctx):
+    """Return dx of `relu`: dy where y is positive, else 0."""
+    return _backward("relu", dy, ctx)
+
+
+def leaky_relu(x, negative_slope=0.01, *, out=None):
+    """Return x where it is positive, negative_slope * x elsewhere."""
+    return _forward("leaky_relu", x, out, _check.number("negative_slope", negative_slope))[1]
+
+
+def leaky_relu_forward(x, negative_slope=0.01, *, out=None):
+    """As `leaky_relu`; returns (y, ctx) with what `leaky_relu_backward` needs: x."""
+    negative_slope = _check.number("negative_slope", negative_slope)
+    x, y = _forward("leaky_relu", x, out, negative_slope)
+    return y, ActivationContext("leaky_relu", x, (negative_slope,))
+
+
+def leaky_relu_backward(dy, ctx):
+    """Return dx of `leaky_relu`."""
+    return _backward("leaky_relu", dy, ctx)
+
+
+def elu(x, alpha=1.0, *, out=None):
+    """Return x where it is positive, alpha * (exp(x) - 1) elsewhere.
+
+    Source: D.-A. Clevert et al., "Fast and accurate deep network learning by exponential linear units", 2015.
+    """
+    return _forward("elu", x, out, _check.number("alpha", alpha))[1]
+
+
+def elu_forward(x, alpha=1.0, *, out=None):
+    """As `elu`; returns (y, ctx) with what `elu_backward` needs: x."""
+    alpha = _check.number("alpha", alpha)
+    x, y = _forward("elu", x, out, alpha)
+    return y, ActivationContext("elu", x, (alpha,))
+
+
+def elu_backward(dy, ctx):
+    """Return dx of `elu`."""
+    return _backward("elu", dy, ctx)
+
+
+def gelu(x, approximate="none", *, out=None):
+    """Return x P(X <= x) for a standard normal X.
+
+    approximate: "none", or "tanh" for x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+    Source: D. Hendrycks, K. Gimpel, "Gaussian error linear units", 2016.
+    """
+    return _forward("gelu", x, out, _check.choice("approximate", approximate, ("none", "tanh")))[1]
+
+
+def gelu_forward(x, approximate="none", *, out=None):
+    """As `gelu`; returns (y, ctx) with what `gelu_backward` needs: x."""
+    approximate = _check.choice("approximate", approximate, ("none", "tanh"))
+    x, y = _forward("gelu", x, out, approximate)
+    return y, ActivationContext("gelu", x, (approximate,))
+
+
+def gelu_backward(dy, ctx):
+    """Return dx of `gelu`."""
+    return _backward("gelu", dy, ctx)
+
+
+def silu(x, *, out=None):
+    """Return x * sigmoid(x)."""
+    return _forward("silu", x, out)[1]
+
+
+def silu_forward(x, *, out=None):
+    """As `silu`; returns (y, ctx) with what `silu_backward` needs: x."""
+    x, y = _forward("silu", x, out)
+    return y, ActivationContext("silu", x, ())
+
+
+def silu_backward(dy, ctx):
+    """Return dx of `silu`."""
+    return _backward("silu", dy, ctx)
+
+
+def sigmoid(x, *, out=None):
+    """Return 1 / (1 + exp(-x)), relatively accurate for every x."""
+    return _forward("sigmoid", x, out)[1]
+
+
+def sigmoid_forward(x, *, out=None):
+    """As `sigmoid`; returns (y, ctx) with what `sigmoid_backward` needs: y, not to be changed before."""
+    _, y = _forward("sigmoid", x, out)
+    return y, ActivationContext("sigmoid", y, ())
+
+
+def sigmoid_backward(dy, ctx):
+    """Return dx of `sigmoid`: dy * y * (1 - y)."""
+    return _backward("sigmoid", dy, ctx)
+
+
+def tanh(x, *, out=None):
+    """Return the hyperbolic tangent of x."""
+    return _forward("tanh", x, out)[1]
+
+
+def tanh_forward(x, *, out=None):
+    """As `tanh`; returns (y, ctx) with what `tanh_backward` needs: y, not to be changed before."""
+    _, y = _forward("tanh", x, out)
+    return y, ActivationContext("tanh", y, ())
+
+
+def tanh_backward(dy, ctx):
+    """Return dx of `tanh`: dy * (1 - y^2)."""
+    return _backward("tanh", dy, ctx)
+
+
+def softmax(x, dim=-1, *, out=None):
+    """Return exp(x) / sum(exp(x)), the sum along the axis `dim`; large x do not overflow."""
+    return softmax_forward(x, dim, out=out)[0]
+
+
+def softmax_forward(x, dim=-1, *, out=None):
+    """As `softmax`; returns (y, ctx) with what `softmax_backward` needs: y, not to be changed before."""
+    return _softmax_forward("softmax", x, dim, out)
+
+
+def softmax_backward(dy, ctx):
+    """Return dx of `softmax`."""
+    return _softmax_backward("softmax", dy, ctx)
+
+
+def log_softmax(x, dim=-1, *, out=None):
+    """Return x - log(sum(exp(x))), the sum along the axis `dim`; large x do not overflow."""
+    return log_softmax_forward(x, dim, out=out)[0]
+
+
+def log_softmax_forward(x, dim=-1, *, out=None):
+    """As `log_softmax`; returns (y, ctx) with what `log_softmax_backward` needs: y, not to be changed before."""
+    return _softmax_forward("log_softmax", x, dim, out)
+
+
+def log_softmax_backward(dy, ctx):
+    """Return dx of `log_softmax`."""
+    return _softmax_backward("log_softmax", dy, ctx)
+
+
+def _forward(op, x, out, *arguments):
+    """Run the backend's function on x seen as one row; return (x, y)."""
+    x = _check.array("x", x)
+    y = _check.output(out, x.shape, x.dtype, x=x)
+    getattr(_backend.active(), op + "_forward")(x.reshape(-1), y.reshape(-1), *arguments)
+    return x, y
+
+
+def _backward(op, dy, ctx):
+    _, saved, arguments = _context(op, ctx, ActivationContext)
+    dy = _check_dy(dy, saved, saved.shape)
+    dx = _memory.empty(saved.shape, saved.dtype)
+    getattr(_backend.active(), op + "_backward_input")(dy.reshape(-1), saved.reshape(-1), dx.reshape(-1), *arguments)
+    return dx
+
+
+def _softmax_forward(op, x, dim, out):
+    x = _check.array("x", x)
+    if x.ndim == 0:
+        raise ValueError("x: expected at least 1 dimension, got shape ()")
+    dim = _check.integer("dim", dim, -x.ndim, x.ndim - 1)
+    y = _check.output(out, x.shape, x.dtype, x=x)
+    x_rows, last = to_rows(x, dim), dim in (-1, x.ndim - 1)
+    y_rows = to_rows(y, dim) if last else _memory.empty(x_rows.shape, x.dtype)
+    getattr(_backend.active(), op + "_forward")(x_rows, y_rows)
+    if not last:
+        y[...] = from_rows(y_rows, x.shape, dim)
+    return y, SoftmaxContext(op, y_rows, x.shape, dim)
+
+
+def _softmax_backward(op, dy, ctx):
+    _, y_rows, shape, dim = _context(op, ctx, SoftmaxContext)
+    dy_rows = to_rows(_check_dy(dy, y_rows, shape), dim)
+    dx_rows = _memory.empty(y_rows.shape, y_rows.dtype)
+    getattr(_backend.active(), op + "_backward_input")(dy_rows, y_rows, dx_rows)
+    return np.ascontiguousarray(from_rows(dx_rows, shape, dim))
+
+
+def to_rows(array, dim):
+    """The array as (rows, the axis dim): a view where that axis is the last, else a copy."""
+    moved = np.ascontiguousarray(np.moveaxis(array, dim, -1))
+    return moved.reshape(moved.size // max(moved.shape[-1], 1), moved.shape[-1])
+
+
+def from_rows(rows, shape, dim):
+    """The reverse of `to_rows`: a view of `shape`."""
+    dim %= len(shape)
+    return np.moveaxis(rows.reshape(*shape[:dim], *shape[dim + 1:], shape[dim]), -1, dim)
+
+
+def _context(op, ctx, wanted):
+    ctx = _check.context(ctx, wanted)
+    if ctx.op != op:
+        raise TypeError(f"ctx: expected what {op}_forward returned, got what {ctx.op}_forward returned")
+    return ctx
+
+
+def _check_dy(dy, like, shape):
+    dy = _check.array("dy", dy)
+    _check.same_dtype(x=like, dy=dy)
+    _check.shape("dy", dy, shape)
+    return dy
