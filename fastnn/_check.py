@@ -10,6 +10,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import _memory
+from .native._arrays import ready
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 MAX_INT = 2**31 - 1  # every stride, padding and kernel extent fits a C int
@@ -36,22 +37,6 @@ def array(name, value, ndim=None):
 def optional(name, value, ndim=None):
     """`array`, but None stays None."""
     return None if value is None else array(name, value, ndim)
-
-
-def ready(first, *others):
-    """Whether `array` and `same_dtype` would leave these (None is skipped) as they are, told in one quick pass.
-
-    That is the usual case, and half of what a small op's checks cost. A read-only array takes the long way.
-    """
-    if type(first) is not ndarray or not first.flags.carray:
-        return False
-    dtype = first.dtype
-    if dtype is not F32 and dtype is not F64:
-        return False
-    for other in others:
-        if other is not None and (type(other) is not ndarray or other.dtype is not dtype or not other.flags.carray):
-            return False
-    return True
 
 
 def _as_ndarray(name, value):

@@ -60,7 +60,11 @@ def linear_backward(dy, ctx, *, need=None):
 
 
 def _linear(x, weight, bias, out):
-    y = _check.output(out, (*x.shape[:-1], weight.shape[0]), x.dtype, x=x, weight=weight, bias=bias)
+    shape = (*x.shape[:-1], weight.shape[0])
+    if out is None:
+        y = _memory.empty(shape, x.dtype)
+    else:
+        y = _check.output(out, shape, x.dtype, x=x, weight=weight, bias=bias)
     _backend.active().linear_forward(_rows(x), weight, bias, _rows(y))
     return y
 
@@ -71,10 +75,13 @@ def _rows(array):
 
 
 def _check_linear(x, weight, bias):
-    x, weight, bias = _check.array("x", x), _check.array("weight", weight, 2), _check.optional("bias", bias, 1)
-    _check.same_dtype(x=x, weight=weight, bias=bias)
+    if not _check.ready(x, weight, bias):
+        x, weight, bias = _check.array("x", x), _check.array("weight", weight), _check.optional("bias", bias)
+        _check.same_dtype(x=x, weight=weight, bias=bias)
+    if weight.ndim != 2:
+        raise ValueError(f"weight: expected 2 dimensions (O, I), got shape {weight.shape}")
     if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
-        raise ValueError(f"x: expected shape (..., {weight.shape[1]}) for weight of shape {weight.shape}, "
-                         f"got {x.shape}")
-    _check.shape("bias", bias, weight.shape[:1])
+        raise ValueError(f"x: expected shape (..., {weight.shape[1]}) for weight of shape {weight.shape}, got {x.shape}")
+    if bias is not None:
+        _check.shape("bias", bias, weight.shape[:1])
     return x, weight, bias

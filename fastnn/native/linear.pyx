@@ -2,6 +2,7 @@
 
 from cython.parallel cimport prange
 
+from ._arrays cimport fnn_data
 from ._gemm cimport matmul
 from ._kernels cimport col_sum, gemv
 from ._runtime cimport gemm_ns, real, threads_for
@@ -13,49 +14,45 @@ cdef enum:
 
 def linear_forward(x, weight, bias, y):
     if x.itemsize == 4:
-        forward[float](x, weight, bias, y)
+        forward[float](x, weight, bias, y, NULL)
     else:
-        forward[double](x, weight, bias, y)
+        forward[double](x, weight, bias, y, NULL)
 
 
 def linear_backward_input(dy, weight, dx):
     if dy.itemsize == 4:
-        backward_input[float](dy, weight, dx)
+        backward_input[float](dy, weight, dx, NULL)
     else:
-        backward_input[double](dy, weight, dx)
+        backward_input[double](dy, weight, dx, NULL)
 
 
 def linear_backward_weight(dy, x, dweight, dbias):
     if dy.itemsize == 4:
-        backward_weight[float](dy, x, dweight, dbias)
+        backward_weight[float](dy, x, dweight, dbias, NULL)
     else:
-        backward_weight[double](dy, x, dweight, dbias)
+        backward_weight[double](dy, x, dweight, dbias, NULL)
 
 
-cdef int forward(const real[:, ::1] x,           # IN   (N, I)
-                 const real[:, ::1] weight,      # IN   (O, I)
-                 const real[::1] bias,           # IN   (O) or None
-                 real[:, ::1] y,                 # OUT  (N, O)
-                 ) except -1:
-    cdef Py_ssize_t rows = x.shape[0], inputs = x.shape[1], outputs = weight.shape[0]
-    cdef const real *b = NULL
+cdef int forward(x,         # IN   (N, I)
+                 weight,    # IN   (O, I)
+                 bias,      # IN   (O) or None
+                 y,         # OUT  (N, O)
+                 const real *dtype) except -1:
+    cdef Py_ssize_t x_shape[2]
+    cdef Py_ssize_t y_shape[2]
+    cdef Py_ssize_t ignored[2]
+    cdef const real *px = <const real *>fnn_data(x, False, 2, sizeof(real), x_shape)
+    cdef const real *pw = <const real *>fnn_data(weight, False, 2, sizeof(real), ignored)
+    cdef const real *pb = <const real *>fnn_data(bias, False, 1, sizeof(real), ignored)
+    cdef real *py = <real *>fnn_data(y, True, 2, sizeof(real), y_shape)
+    cdef Py_ssize_t rows = x_shape[0], inputs = x_shape[1], outputs = y_shape[1]
     cdef int failed = 0
-    if y.shape[0] == 0 or y.shape[1] == 0:
-        return 0
-    if bias is not None:
-        b = &bias[0]
-    if inputs == 0:   # nothing to point at: the sums are the bias
-        y[:, :] = 0
-        if b != NULL:
-            for i in range(rows):
-                y[i, :] = bias
-        return 0
     with nogil:
         if rows <= GEMV_ROWS:
-            forward_few(rows, inputs, outputs, &x[0, 0], &weight[0, 0], b, &y[0, 0])
+            forward_few(rows, inputs, outputs, px, pw, pb, py)
         else:
-            failed = matmul(rows, outputs, inputs, &x[0, 0], inputs, <Py_ssize_t>1, &weight[0, 0], <Py_ssize_t>1,
-                            inputs, b, <Py_ssize_t>0, <Py_ssize_t>1, &y[0, 0], outputs)
+            failed = matmul(rows, outputs, inputs, px, inputs, <Py_ssize_t>1, pw, <Py_ssize_t>1, inputs,
+                            pb, <Py_ssize_t>0, <Py_ssize_t>1, py, outputs)
     if failed:
         raise MemoryError("linear: no scratch memory")
     return 0
@@ -64,55 +61,63 @@ cdef int forward(const real[:, ::1] x,           # IN   (N, I)
 cdef void forward_few(Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs, const real *x, const real *weight,
                       const real *bias, real *y) noexcept nogil:
     """W is read once from front to back: bound by memory, not by arithmetic."""
-    cdef Py_ssize_t blocks = (outputs + GEMV_BLOCK - 1) // GEMV_BLOCK, block, n
+    cdef Py_ssize_t blocks = (outputs + GEMV_BLOCK - 1) // GEMV_BLOCK, block
     cdef int threads = threads_for(4 * gemm_ns(<double>rows * inputs * outputs), blocks)
-    for block in prange(blocks, num_threads=threads, schedule="static", use_threads_if=threads > 1):
-        for n in range(rows):
-            gemv(min(<Py_ssize_t>GEMV_BLOCK, outputs - block * GEMV_BLOCK), inputs,
-                 weight + block * GEMV_BLOCK * inputs, inputs, x + n * inputs,
-                 bias + block * GEMV_BLOCK if bias != NULL else NULL, y + n * outputs + block * GEMV_BLOCK)
+    if threads == 1:
+        forward_block(0, outputs, rows, inputs, outputs, x, weight, bias, y)
+        return
+    for block in prange(blocks, num_threads=threads, schedule="static"):
+        forward_block(block * GEMV_BLOCK, min(<Py_ssize_t>GEMV_BLOCK, outputs - block * GEMV_BLOCK),
+                      rows, inputs, outputs, x, weight, bias, y)
 
 
-cdef int backward_input(const real[:, ::1] dy,       # IN   (N, O)
-                        const real[:, ::1] weight,   # IN   (O, I)
-                        real[:, ::1] dx,             # OUT  (N, I)
-                        ) except -1:
-    cdef Py_ssize_t rows = dx.shape[0], inputs = dx.shape[1], outputs = weight.shape[0]
+cdef void forward_block(Py_ssize_t first, Py_ssize_t count, Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs,
+                        const real *x, const real *weight, const real *bias, real *y) noexcept nogil:
+    cdef Py_ssize_t n
+    for n in range(rows):
+        gemv(count, inputs, weight + first * inputs, inputs, x + n * inputs, bias + first if bias != NULL else NULL,
+             y + n * outputs + first)
+
+
+cdef int backward_input(dy,        # IN   (N, O)
+                        weight,    # IN   (O, I)
+                        dx,        # OUT  (N, I)
+                        const real *dtype) except -1:
+    cdef Py_ssize_t shape[2]
+    cdef Py_ssize_t weight_shape[2]
+    cdef const real *pdy = <const real *>fnn_data(dy, False, 2, sizeof(real), shape)
+    cdef const real *pw = <const real *>fnn_data(weight, False, 2, sizeof(real), weight_shape)
+    cdef real *pdx = <real *>fnn_data(dx, True, 2, sizeof(real), shape)
+    cdef Py_ssize_t rows = shape[0], inputs = weight_shape[1], outputs = weight_shape[0]
     cdef int failed = 0
-    if rows == 0 or inputs == 0:
-        return 0
-    if outputs == 0:
-        dx[:, :] = 0
-        return 0
     with nogil:
-        failed = matmul(rows, inputs, outputs, &dy[0, 0], outputs, <Py_ssize_t>1, &weight[0, 0], inputs,
-                        <Py_ssize_t>1, <const real *>NULL, <Py_ssize_t>0, <Py_ssize_t>0, &dx[0, 0], inputs)
+        failed = matmul(rows, inputs, outputs, pdy, outputs, <Py_ssize_t>1, pw, inputs, <Py_ssize_t>1,
+                        <const real *>NULL, <Py_ssize_t>0, <Py_ssize_t>0, pdx, inputs)
     if failed:
         raise MemoryError("linear: no scratch memory")
     return 0
 
 
-cdef int backward_weight(const real[:, ::1] dy,     # IN   (N, O)
-                         const real[:, ::1] x,      # IN   (N, I)
-                         real[:, ::1] dweight,      # OUT  (O, I) or None
-                         real[::1] dbias,           # OUT  (O) or None
-                         ) except -1:
-    cdef Py_ssize_t rows = x.shape[0], inputs = x.shape[1], outputs = dy.shape[1]
+cdef int backward_weight(dy,         # IN   (N, O)
+                         x,          # IN   (N, I)
+                         dweight,    # OUT  (O, I) or None
+                         dbias,      # OUT  (O) or None
+                         const real *dtype) except -1:
+    cdef Py_ssize_t dy_shape[2]
+    cdef Py_ssize_t x_shape[2]
+    cdef Py_ssize_t ignored[2]
+    cdef const real *pdy = <const real *>fnn_data(dy, False, 2, sizeof(real), dy_shape)
+    cdef const real *px = <const real *>fnn_data(x, False, 2, sizeof(real), x_shape)
+    cdef real *pdw = <real *>fnn_data(dweight, True, 2, sizeof(real), ignored)
+    cdef real *pdb = <real *>fnn_data(dbias, True, 1, sizeof(real), ignored)
+    cdef Py_ssize_t rows = x_shape[0], inputs = x_shape[1], outputs = dy_shape[1]
     cdef int failed = 0
-    if outputs == 0:
-        return 0
-    if rows == 0:
-        if dweight is not None:
-            dweight[:, :] = 0
-        if dbias is not None:
-            dbias[:] = 0
-        return 0
     with nogil:
-        if dweight is not None and inputs > 0:
-            failed = matmul(outputs, inputs, rows, &dy[0, 0], <Py_ssize_t>1, outputs, &x[0, 0], inputs,
-                            <Py_ssize_t>1, <const real *>NULL, <Py_ssize_t>0, <Py_ssize_t>0, &dweight[0, 0], inputs)
-        if dbias is not None and failed == 0:
-            col_sum(rows, outputs, &dy[0, 0], outputs, &dbias[0])
+        if pdw != NULL:
+            failed = matmul(outputs, inputs, rows, pdy, <Py_ssize_t>1, outputs, px, inputs, <Py_ssize_t>1,
+                            <const real *>NULL, <Py_ssize_t>0, <Py_ssize_t>0, pdw, inputs)
+        if pdb != NULL:
+            col_sum(rows, outputs, pdy, outputs, pdb)
     if failed:
         raise MemoryError("linear: no scratch memory")
     return 0
