@@ -57,7 +57,8 @@ def pool2d(x_shape, kernel_size, stride, padding, dilation, ceil_mode):
     """Return (PoolGeometry, the shape of y) for a checked x of this shape."""
     if stride is None:
         stride = kernel_size
-    if not (_is_key(kernel_size) and _is_key(stride) and _is_key(padding) and _is_key(dilation)):
+    if not (type(kernel_size) is type(stride) is type(padding) is type(dilation) is int
+            or (_is_key(kernel_size) and _is_key(stride) and _is_key(padding) and _is_key(dilation))):
         kernel_size = _check.pair("kernel_size", kernel_size, 1)
         stride, dilation = _check.pair("stride", stride, 1), _check.pair("dilation", dilation, 1)
         padding = _check.pair("padding", padding, 0)

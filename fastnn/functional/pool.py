@@ -148,7 +148,7 @@ def global_avg_pool2d_backward(dy, ctx):
 
 
 def _max_pool2d(x, geo, y_shape, out, keep_argmax):
-    y, argmax = _check.output(out, y_shape, x.dtype, x=x), None
+    y, argmax = _output(out, y_shape, x), None
     if keep_argmax:
         argmax = _memory.empty(y_shape, np.dtype(np.uint8 if geo.kernel_h * geo.kernel_w <= 256 else np.int32))
     _backend.active().max_pool2d_forward(
@@ -157,9 +157,13 @@ def _max_pool2d(x, geo, y_shape, out, keep_argmax):
 
 
 def _avg_pool2d(x, geo, y_shape, count_include_pad, out):
-    y = _check.output(out, y_shape, x.dtype, x=x)
+    y = _output(out, y_shape, x)
     _backend.active().avg_pool2d_forward(batched(x), batched(y), geo, count_include_pad)
     return y
+
+
+def _output(out, y_shape, x):
+    return _memory.empty(y_shape, x.dtype) if out is None else _check.output(out, y_shape, x.dtype, x=x)
 
 
 def _flat_indices(argmax, geo, x_shape):
