@@ -12,7 +12,7 @@ __all__ = ["RowReader", "train_step"]
 Array = NDArray[np.float32]
 
 
-class RowReader:
+class RowReader(nn.Module):
     """Classifies (N, 1, H, W) images into `classes` classes."""
 
     def __init__(self, width: int, channels: int, hidden: int, classes: int, seed: int) -> None:
@@ -23,26 +23,23 @@ class RowReader:
         self.head = nn.Linear(hidden, classes, rng=rng)
 
     def __call__(self, images: Array) -> Array:
-        features = self.relu(self.conv(images))
-        outputs, _ = self.lstm(_rows_first(features))
-        return self.head(outputs[-1])  # type: ignore[no-any-return]
+        outputs, _ = self.lstm(_rows_first(self.relu(self.conv(images))))
+        logits: Array = self.head(outputs[-1])
+        return logits
 
-    def forward(self, images: Array) -> tuple[Array, Callable[[Array], Array]]:
+    def forward(self, images: Array) -> tuple[Array, Callable[[Array], None]]:
         features, backprop_conv = self.conv.forward(images)
         features, backprop_relu = self.relu.forward(features)
         (outputs, _), backprop_lstm = self.lstm.forward(_rows_first(features))
         logits, backprop_head = self.head.forward(outputs[-1])
 
-        def backprop(dlogits: Array) -> Array:
+        def backprop(dlogits: Array) -> None:
             doutputs = np.zeros_like(outputs)
             doutputs[-1] = backprop_head(dlogits)
             drows, _ = backprop_lstm(doutputs)
-            return backprop_conv(backprop_relu(_channels_first(drows, features.shape)))  # type: ignore[no-any-return]
+            backprop_conv(backprop_relu(_channels_first(drows, features.shape)), need_dx=False)
 
         return logits, backprop
-
-    def parameters(self) -> list[nn.Parameter]:
-        return [p for layer in (self.conv, self.lstm, self.head) for p in layer.parameters()]
 
 
 def train_step(model: RowReader, optimizer: optim.Adam, images: Array, labels: NDArray[np.int64]) -> float:
