@@ -5,9 +5,18 @@ Layers are in `fastnn.nn`, the functions under them in `fastnn.functional`, opti
 
 __version__ = "0.1.0"
 
-from . import functional
+from . import functional, nn, optim
 from ._backend import use_backend
 from ._config import show_config
 from ._threads import get_num_threads, set_num_threads
 
-__all__ = ["__version__", "functional", "get_num_threads", "set_num_threads", "show_config", "use_backend"]
+__all__ = [
+    "__version__",
+    "functional",
+    "get_num_threads",
+    "nn",
+    "optim",
+    "set_num_threads",
+    "show_config",
+    "use_backend",
+]
