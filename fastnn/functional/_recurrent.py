@@ -30,7 +30,8 @@ def check(rank, gates, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh, h_name="
     """Return (x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, layout) as a backend takes them: x (T, N, I),
     h0 and c0 (N, H). rank: CELL or SEQUENCE. h None: zeros. c0 is None but for an LSTM.
     """
-    if weight_ih is None or weight_hh is None or not _check.ready(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
+    given = x is not None and weight_ih is not None and weight_hh is not None
+    if not (given and _check.ready(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh)):
         x, h, c = _check.array("x", x), _check.optional(h_name, h), _check.optional("c", c)
         weight_ih, weight_hh = _check.array("weight_ih", weight_ih), _check.array("weight_hh", weight_hh)
         bias_ih, bias_hh = _check.optional("bias_ih", bias_ih), _check.optional("bias_hh", bias_hh)

@@ -83,7 +83,7 @@ def _conv2d(x, weight, bias, geo, y_shape, out):
 
 
 def _check_conv2d(x, weight, bias, stride, padding, dilation, groups, algorithm):
-    if weight is None or not _check.ready(x, weight, bias):
+    if x is None or weight is None or not _check.ready(x, weight, bias):
         x, weight, bias = _check.array("x", x), _check.array("weight", weight), _check.optional("bias", bias)
         _check.same_dtype(x=x, weight=weight, bias=bias)
     geo, y_shape = _geometry.conv2d(x.shape, weight.shape, None if bias is None else bias.shape,

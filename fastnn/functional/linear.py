@@ -75,7 +75,7 @@ def _rows(array):
 
 
 def _check_linear(x, weight, bias):
-    if not _check.ready(x, weight, bias):
+    if x is None or weight is None or not _check.ready(x, weight, bias):
         x, weight, bias = _check.array("x", x), _check.array("weight", weight), _check.optional("bias", bias)
         _check.same_dtype(x=x, weight=weight, bias=bias)
     if weight.ndim != 2:
