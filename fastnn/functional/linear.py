@@ -81,7 +81,8 @@ def _check_linear(x, weight, bias):
     if weight.ndim != 2:
         raise ValueError(f"weight: expected 2 dimensions (O, I), got shape {weight.shape}")
     if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
-        raise ValueError(f"x: expected shape (..., {weight.shape[1]}) for weight of shape {weight.shape}, got {x.shape}")
+        raise ValueError(f"x: expected shape (..., {weight.shape[1]}) for weight of shape {weight.shape}, "
+                         f"got {x.shape}")
     if bias is not None:
         _check.shape("bias", bias, weight.shape[:1])
     return x, weight, bias
