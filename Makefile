@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
 SOURCES := setup.py pyproject.toml MANIFEST.in README.md LICENSE \
-    $(shell find csrc -type f) $(shell find fastnn -name '*.py' -o -name '*.py[xid]' -o -name py.typed)
+    $(shell find csrc -type f) $(shell find fastnn -name '*.py' -o -name '*.p[yx][xid]' -o -name '*.h' -o -name py.typed)
 
 # The checkout's own fastnn/ must not shadow the installed wheel, in no subprocess of a test either.
 ISOLATED := env -u PYTHONPATH PYTHONSAFEPATH=1

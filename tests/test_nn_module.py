@@ -101,7 +101,7 @@ def test_bias_can_be_taken_away_and_given_back():
     layer = nn.Linear(2, 2, rng=0)
     layer.bias = None
     assert [p.name for p in layer.parameters()] == ["weight"]
-    with pytest.raises(TypeError, match="bias: this layer has none; expected None or an nn.Parameter, got ndarray"):
+    with pytest.raises(TypeError, match=r"bias: this layer has none; expected None or an nn\.Parameter, got ndarray"):
         layer.bias = np.zeros(2, np.float32)
     layer.bias = nn.Parameter(np.ones(2, np.float32))
     assert [p.name for p in layer.parameters()] == ["weight", "bias"]
@@ -112,7 +112,7 @@ def test_bias_can_be_taken_away_and_given_back():
 def test_get_parameter_takes_dotted_names_and_refuses_others():
     model = net()
     assert model.get_parameter("3.bias").data is model[3].bias
-    with pytest.raises(AttributeError, match="Sequential has no parameter '1.weight'"):
+    with pytest.raises(AttributeError, match=r"Sequential has no parameter '1\.weight'"):
         model.get_parameter("1.weight")
 
 
@@ -290,7 +290,7 @@ def test_load_state_dict_refuses_what_is_no_mapping():
 
 def test_sequential_indexes_slices_and_iterates():
     model = net()
-    assert len(model) == 5 and model[-1] is model[4] and list(model)[0] is model[0]
+    assert len(model) == 5 and model[-1] is model[4] and next(iter(model)) is model[0]
     head = model[:3]
     assert isinstance(head, nn.Sequential) and len(head) == 3 and head[0] is model[0]
     with pytest.raises(IndexError):

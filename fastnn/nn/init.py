@@ -1,14 +1,14 @@
 """Initial values, drawn as PyTorch's layers draw theirs."""
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .. import _check
 from .parameter import Parameter
 
-Seed = np.random.Generator | int | None
+Seed: TypeAlias = "np.random.Generator | int | None"  # quoted: NumPy loads its generators when they are first used
 
 
 def float_dtype(dtype: Any) -> np.dtype:
@@ -22,7 +22,7 @@ def float_dtype(dtype: Any) -> np.dtype:
     return found
 
 
-def uniform(shape: tuple[int, ...], fan_in: int, rng: np.random.Generator, dtype: np.dtype) -> Parameter:
+def uniform(shape: tuple[int, ...], fan_in: int, rng: "np.random.Generator", dtype: np.dtype) -> Parameter:
     """A Parameter drawn from U(-b, b) with b = 1 / sqrt(fan_in).
 
     That is He et al.'s "Delving deep into rectifiers" (2015), equation 14, for a leaky slope of sqrt(5), which is
