@@ -1,19 +1,29 @@
-/* Scratch memory for the drivers: aligned to a cache line, outside Python's allocator. */
+/* Memory for outputs and scratch: aligned to a cache line, outside Python's allocator. */
 #ifndef FNN_MEMORY_H
 #define FNN_MEMORY_H
 
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #define FNN_ALIGN 64
+#define FNN_HUGE_PAGE ((size_t)1 << 21)
 
 /* NULL where the memory (or a number of bytes past PTRDIFF_MAX) is not to be had. */
 static inline void *fnn_alloc(size_t bytes)
 {
     void *p = NULL;
-    if (bytes > (size_t)PTRDIFF_MAX - FNN_ALIGN) return NULL;
-    return posix_memalign(&p, FNN_ALIGN, bytes + FNN_ALIGN) == 0 ? p : NULL;
+    if (bytes > (size_t)PTRDIFF_MAX - FNN_HUGE_PAGE) return NULL;
+    size_t align = bytes >= 2 * FNN_HUGE_PAGE ? FNN_HUGE_PAGE : FNN_ALIGN;
+    if (posix_memalign(&p, align, bytes + FNN_ALIGN) != 0) return NULL;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    /* One fault for 2 MB in place of 512; only advice, so a refusal does not matter. */
+    if (align == FNN_HUGE_PAGE) (void)madvise(p, bytes / FNN_HUGE_PAGE * FNN_HUGE_PAGE, MADV_HUGEPAGE);
+#endif
+    return p;
 }
 
 static inline void fnn_free(void *p) { free(p); }

@@ -5,17 +5,20 @@ Layers are in `fastnn.nn`, the functions under them in `fastnn.functional`, opti
 
 __version__ = "0.1.0"
 
-from . import functional, nn, optim
+from . import functional, nn, optim, reference
 from ._backend import use_backend
-from ._config import show_config
+from ._config import memory_stats, set_memory_limit, show_config
 from ._threads import get_num_threads, set_num_threads
 
 __all__ = [
     "__version__",
     "functional",
     "get_num_threads",
+    "memory_stats",
     "nn",
     "optim",
+    "reference",
+    "set_memory_limit",
     "set_num_threads",
     "show_config",
     "use_backend",
