@@ -33,7 +33,7 @@ bench: .venv-bench/.ready
 
 lint: .venv-lint/.ready
 	.venv-lint/bin/ruff check .
-	.venv-lint/bin/cython-lint fastnn
+	PATH="$(CURDIR)/.venv-lint/bin:$$PATH" cython-lint fastnn  # it runs pycodestyle
 	$(ISOLATED) .venv-lint/bin/mypy
 	$(ISOLATED) .venv-lint/bin/mypy --strict tests/downstream/src
 	$(ISOLATED) .venv-lint/bin/stubtest fastnn
