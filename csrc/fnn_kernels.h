@@ -11,6 +11,11 @@
 
 #define FNN_NV_MAX 4 /* the widest tile of any ISA, in vectors */
 
+/* A window that walks over one plane; the bottom and right padding is what the output extent implies. */
+typedef struct {
+    ptrdiff_t in_h, in_w, out_h, out_w, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
+} fnn_pool2d;
+
 #define FNN_CONCAT2(a, b) a##b
 #define FNN_CONCAT(a, b) FNN_CONCAT2(a, b)
 

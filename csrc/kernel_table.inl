@@ -26,4 +26,14 @@ typedef struct {
     void (*exp)(ptrdiff_t n, const REAL *x, REAL *y);
     void (*tanh)(ptrdiff_t n, const REAL *x, REAL *y);
     void (*sigmoid)(ptrdiff_t n, const REAL *x, REAL *y);
+
+    /* pool.inl: one plane x (in_h, in_w) to y (out_h, out_w), and back from dy to dx. The tap r*kernel_w + s that won
+     * each window goes to taps, an array of uint8_t where tap_bytes is 1 and of int32_t where it is 4, or NULL.
+     * Of equal elements the first wins, a NaN wins over numbers, the last NaN over others. */
+    void (*max_pool2d)(const fnn_pool2d *pool, const REAL *x, REAL *y, void *taps, int tap_bytes);
+    void (*max_pool2d_grad)(const fnn_pool2d *pool, const REAL *dy, const void *taps, int tap_bytes, REAL *dx);
+    /* pool.inl: means, each over the pixels of its window; include_pad: with the zeros of the padding, but not what
+     * hangs over it. */
+    void (*avg_pool2d)(const fnn_pool2d *pool, int include_pad, const REAL *x, REAL *y);
+    void (*avg_pool2d_grad)(const fnn_pool2d *pool, int include_pad, const REAL *dy, REAL *dx);
 } TABLE;

@@ -4,6 +4,7 @@
 #include "elementwise.inl"
 #include "gemm.inl"
 #include "pack.inl"
+#include "pool.inl"
 
 static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
     FNN_CONCAT(FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _table__), FNN_ISA_NAME) = {
@@ -19,6 +20,10 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
         .exp = NAME(exp_array),
         .tanh = NAME(tanh_array),
         .sigmoid = NAME(sigmoid_array),
+        .max_pool2d = NAME(max_pool2d),
+        .max_pool2d_grad = NAME(max_pool2d_grad),
+        .avg_pool2d = NAME(avg_pool2d),
+        .avg_pool2d_grad = NAME(avg_pool2d_grad),
 };
 
 #undef NAME

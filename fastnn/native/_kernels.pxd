@@ -1,6 +1,7 @@
 """The kernels of the ISA in use, one adaptor each that picks the element type. csrc/kernel_table.inl defines them."""
 
 from ._runtime cimport isa, real
+from ._table cimport fnn_pool2d
 
 
 cdef inline int lanes(int itemsize) noexcept nogil:
@@ -85,3 +86,32 @@ cdef inline void sigmoid(Py_ssize_t n, const real *x, real *y) noexcept nogil:
         isa.f32.sigmoid(n, x, y)
     else:
         isa.f64.sigmoid(n, x, y)
+
+
+cdef inline void max_pool2d(const fnn_pool2d *pool, const real *x, real *y, void *taps, int tap_bytes) noexcept nogil:
+    if real is float:
+        isa.f32.max_pool2d(pool, x, y, taps, tap_bytes)
+    else:
+        isa.f64.max_pool2d(pool, x, y, taps, tap_bytes)
+
+
+cdef inline void max_pool2d_grad(const fnn_pool2d *pool, const real *dy, const void *taps, int tap_bytes,
+                                 real *dx) noexcept nogil:
+    if real is float:
+        isa.f32.max_pool2d_grad(pool, dy, taps, tap_bytes, dx)
+    else:
+        isa.f64.max_pool2d_grad(pool, dy, taps, tap_bytes, dx)
+
+
+cdef inline void avg_pool2d(const fnn_pool2d *pool, bint include_pad, const real *x, real *y) noexcept nogil:
+    if real is float:
+        isa.f32.avg_pool2d(pool, include_pad, x, y)
+    else:
+        isa.f64.avg_pool2d(pool, include_pad, x, y)
+
+
+cdef inline void avg_pool2d_grad(const fnn_pool2d *pool, bint include_pad, const real *dy, real *dx) noexcept nogil:
+    if real is float:
+        isa.f32.avg_pool2d_grad(pool, include_pad, dy, dx)
+    else:
+        isa.f64.avg_pool2d_grad(pool, include_pad, dy, dx)

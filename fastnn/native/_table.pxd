@@ -1,6 +1,10 @@
 """The table of kernels, as csrc/fnn_kernels.h and csrc/kernel_table.inl declare it."""
 
 cdef extern from "fnn_kernels.h" nogil:
+    ctypedef struct fnn_pool2d:
+        Py_ssize_t in_h, in_w, out_h, out_w, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w
+        Py_ssize_t dilation_h, dilation_w
+
     ctypedef struct fnn_f32_kernels:
         int lanes
         int nv_max
@@ -21,6 +25,12 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*exp)(Py_ssize_t n, const float *x, float *y) noexcept nogil
         void (*tanh)(Py_ssize_t n, const float *x, float *y) noexcept nogil
         void (*sigmoid)(Py_ssize_t n, const float *x, float *y) noexcept nogil
+        void (*max_pool2d)(const fnn_pool2d *pool, const float *x, float *y, void *taps,
+                           int tap_bytes) noexcept nogil
+        void (*max_pool2d_grad)(const fnn_pool2d *pool, const float *dy, const void *taps, int tap_bytes,
+                                float *dx) noexcept nogil
+        void (*avg_pool2d)(const fnn_pool2d *pool, int include_pad, const float *x, float *y) noexcept nogil
+        void (*avg_pool2d_grad)(const fnn_pool2d *pool, int include_pad, const float *dy, float *dx) noexcept nogil
 
     ctypedef struct fnn_f64_kernels:
         int lanes
@@ -42,6 +52,12 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*exp)(Py_ssize_t n, const double *x, double *y) noexcept nogil
         void (*tanh)(Py_ssize_t n, const double *x, double *y) noexcept nogil
         void (*sigmoid)(Py_ssize_t n, const double *x, double *y) noexcept nogil
+        void (*max_pool2d)(const fnn_pool2d *pool, const double *x, double *y, void *taps,
+                           int tap_bytes) noexcept nogil
+        void (*max_pool2d_grad)(const fnn_pool2d *pool, const double *dy, const void *taps, int tap_bytes,
+                                double *dx) noexcept nogil
+        void (*avg_pool2d)(const fnn_pool2d *pool, int include_pad, const double *x, double *y) noexcept nogil
+        void (*avg_pool2d_grad)(const fnn_pool2d *pool, int include_pad, const double *dy, double *dx) noexcept nogil
 
     ctypedef struct fnn_isa:
         const char *name

@@ -21,8 +21,11 @@ from ..reference.activation import (  # NumPy, until something compiled is measu
     tanh_forward,
 )
 from .linear import linear_backward_input, linear_backward_weight, linear_forward
+from .pool2d import avg_pool2d_backward_input, avg_pool2d_forward, max_pool2d_backward_input, max_pool2d_forward
 
 __all__ = [
+    "avg_pool2d_backward_input",
+    "avg_pool2d_forward",
     "elu_backward_input",
     "elu_forward",
     "gelu_backward_input",
@@ -34,6 +37,8 @@ __all__ = [
     "linear_forward",
     "log_softmax_backward_input",
     "log_softmax_forward",
+    "max_pool2d_backward_input",
+    "max_pool2d_forward",
     "relu_backward_input",
     "relu_forward",
     "sigmoid_backward_input",
