@@ -1,0 +1,47 @@
+"""MNIST, read from the four IDX files that it is published as (Y. LeCun, C. Cortes, C. Burges)."""
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+IMAGES_MAGIC, LABELS_MAGIC = 2051, 2049
+
+
+class DataError(Exception):
+    """What is wrong with the data, in a sentence."""
+
+
+def load(folder, split):
+    """Return (images, labels) of `split`, "train" or "t10k": float32 (N, 1, 28, 28), standardised, and int64 (N,).
+
+    The mean and deviation are those of the training images' pixels. Raises DataError for a file that is missing or
+    that is not what its name says.
+    """
+    images = _read(Path(folder) / f"{split}-images-idx3-ubyte.gz", IMAGES_MAGIC, 3)
+    labels = _read(Path(folder) / f"{split}-labels-idx1-ubyte.gz", LABELS_MAGIC, 1)
+    if not 0 < len(images) == len(labels) or images.shape[1:] != (28, 28) or labels.max() > 9:
+        raise DataError(f"{folder}: the {split} files do not hold 28x28 images with one digit each: "
+                        f"images {images.shape}, labels {labels.shape}")
+    pixels = (images.astype(np.float32) / 255 - 0.1307) / 0.3081
+    return pixels[:, None], labels.astype(np.int64)
+
+
+def _read(path, magic, rank):
+    try:
+        with gzip.open(path) as file:
+            content = file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError(f"{path}: no such file; expected the four .gz files of MNIST in the folder") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read as a gzip file: {error}") from None
+    header = 4 * (1 + rank)
+    if len(content) < header or struct.unpack(">I", content[:4]) != (magic,):
+        raise DataError(f"{path}: expected an IDX file with magic number {magic}")
+    shape = struct.unpack(f">{rank}I", content[4:header])
+    if len(content) - header != np.prod(shape, dtype=object):
+        raise DataError(f"{path}: expected {'x'.join(map(str, shape))} bytes after the header, "
+                        f"got {len(content) - header}")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
