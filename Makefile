@@ -48,7 +48,7 @@ sdist-check: build/wheel/.done build/sdist/.done
 	$(ISOLATED) .venv-sdist/bin/python -c "import fastnn; fastnn.show_config()"
 
 sanitize: .venv-sanitize/.ready
-	$(ISOLATED) ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+	$(ISOLATED) ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
 	    LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
 	    .venv-sanitize/bin/python -m pytest -n $(WORKERS) -m 'not packaging' $(PYTEST_ARGS)
 
