@@ -69,6 +69,16 @@ def _check_rank(name, value, ndim):
         raise ValueError(f"{name}: expected {ranks} dimensions, got shape {value.shape}")
 
 
+def any_array(name, value):
+    """Return `value`, an array or a nested sequence of numbers, as an ndarray of whatever dtype it has."""
+    if hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
+        return _as_ndarray(name, value)
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name}: expected an array, got {value!r}") from None
+
+
 def same_dtype(**arrays):
     """All arrays given (None is skipped) must share one dtype; nothing is cast silently."""
     first_name, first = None, None

@@ -135,7 +135,7 @@ LENGTHS = {  # lengths, the exception, the message
     "too-many": ([T] * 3, ValueError, "lengths: expected shape (2,), got (3,)"),
     "scalar": (T, ValueError, "lengths: expected shape (2,), got ()"),
     "matrix": ([[T, T]], ValueError, "lengths: expected shape (2,), got (1, 2)"),
-    "ragged": ([[1], [1, 2]], ValueError, "lengths: expected 2 integers, got [[1], [1, 2]]"),
+    "ragged": ([[1], [1, 2]], ValueError, "lengths: expected an array, got [[1], [1, 2]]"),
     "empty": ([], ValueError, "lengths: expected shape (2,), got (0,)"),
     "negative": ([T, -1], ValueError, "lengths: expected integers in [0, 3], got -1 for row 1"),
     "too-long": ([T + 1, T], ValueError, "lengths: expected integers in [0, 3], got 4 for row 0"),

@@ -101,10 +101,7 @@ def check_lengths(lengths, layout):
     if lengths is None:
         return None
     n_steps, n_rows, _ = layout.extents
-    try:
-        given = np.array(lengths)
-    except ValueError:
-        raise ValueError(f"lengths: expected {n_rows} integers, got {lengths!r}") from None
+    given = np.array(_check.any_array("lengths", lengths))
     if given.dtype.kind not in "iu" and not (given.size == 0 and isinstance(lengths, (list, tuple))):
         raise TypeError(f"lengths: expected integers, got dtype {given.dtype}")
     _check.shape("lengths", given, layout.state[:-1])

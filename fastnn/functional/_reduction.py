@@ -29,7 +29,7 @@ def spread(dy, shape, dtype, reduction, count):
 
     Raises TypeError or ValueError, naming dy, for one that does not fit the result's shape and dtype.
     """
-    if reduction == "none":
+    if reduction == "none" and shape:
         dy = np.ones(shape, dtype) if dy is None else _check.array("dy", dy)
         _check_dtype(dy, dtype)
         _check.shape("dy", dy, shape)

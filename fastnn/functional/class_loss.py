@@ -181,10 +181,7 @@ def _check_input(input, weight, reduction):
 
 
 def _as_target(target):
-    try:
-        array = np.asarray(target)
-    except ValueError:  # rows of different lengths
-        raise ValueError(f"target: expected an array, got {target!r}") from None
+    array = _check.any_array("target", target)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"target: expected class numbers (integers) or probabilities (floats), got dtype {array.dtype}")
     return array

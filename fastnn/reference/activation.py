@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-quiet = np.errstate(over="ignore", invalid="ignore")  # inf and NaN are results here, not accidents
+quiet = np.errstate(over="ignore", divide="ignore", invalid="ignore")  # inf and NaN are results here, not accidents
 
 FLAT = 50  # beyond +-FLAT every smooth gate is 0 or 1 to the last bit of float64, and its slope is 0
 
