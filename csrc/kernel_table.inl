@@ -36,4 +36,14 @@ typedef struct {
      * hangs over it. */
     void (*avg_pool2d)(const fnn_pool2d *pool, int include_pad, const REAL *x, REAL *y);
     void (*avg_pool2d_grad)(const fnn_pool2d *pool, int include_pad, const REAL *dy, REAL *dx);
+
+    /* conv.inl: rows of dst, one after the other: `before` zeros, src[i*src_rs + j*src_cs] for j < n, `after` zeros. */
+    void (*pad_rows)(ptrdiff_t rows, ptrdiff_t before, ptrdiff_t n, ptrdiff_t after, const REAL *src,
+                     ptrdiff_t src_rs, ptrdiff_t src_cs, REAL *dst);
+    /* conv.inl: dst[j*dst_cs] = src[j] for j < n. */
+    void (*spread)(ptrdiff_t n, const REAL *src, REAL *dst, ptrdiff_t dst_cs);
+    /* conv.inl: a vector from src + off[t] + from[i] to dst + t*width + to[i], for each t < k and each i < pieces in
+     * this order: to[] ascends, so that a piece overwrites what the one before wrote past its end. */
+    void (*gather)(ptrdiff_t k, const ptrdiff_t *off, ptrdiff_t pieces, const ptrdiff_t *from, const ptrdiff_t *to,
+                   const REAL *src, REAL *dst, ptrdiff_t width);
 } TABLE;

@@ -5,6 +5,7 @@
 #include "gemm.inl"
 #include "pack.inl"
 #include "pool.inl"
+#include "conv.inl"
 
 static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
     FNN_CONCAT(FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _table__), FNN_ISA_NAME) = {
@@ -24,6 +25,9 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
         .max_pool2d_grad = NAME(max_pool2d_grad),
         .avg_pool2d = NAME(avg_pool2d),
         .avg_pool2d_grad = NAME(avg_pool2d_grad),
+        .pad_rows = NAME(pad_rows),
+        .spread = NAME(spread),
+        .gather = NAME(gather),
 };
 
 #undef NAME

@@ -115,3 +115,26 @@ cdef inline void avg_pool2d_grad(const fnn_pool2d *pool, bint include_pad, const
         isa.f32.avg_pool2d_grad(pool, include_pad, dy, dx)
     else:
         isa.f64.avg_pool2d_grad(pool, include_pad, dy, dx)
+
+
+cdef inline void pad_rows(Py_ssize_t rows, Py_ssize_t before, Py_ssize_t n, Py_ssize_t after, const real *src,
+                          Py_ssize_t src_rs, Py_ssize_t src_cs, real *dst) noexcept nogil:
+    if real is float:
+        isa.f32.pad_rows(rows, before, n, after, src, src_rs, src_cs, dst)
+    else:
+        isa.f64.pad_rows(rows, before, n, after, src, src_rs, src_cs, dst)
+
+
+cdef inline void spread(Py_ssize_t n, const real *src, real *dst, Py_ssize_t dst_cs) noexcept nogil:
+    if real is float:
+        isa.f32.spread(n, src, dst, dst_cs)
+    else:
+        isa.f64.spread(n, src, dst, dst_cs)
+
+
+cdef inline void gather(Py_ssize_t k, const Py_ssize_t *off, Py_ssize_t pieces, const Py_ssize_t *from_,
+                        const Py_ssize_t *to, const real *src, real *dst, Py_ssize_t width) noexcept nogil:
+    if real is float:
+        isa.f32.gather(k, off, pieces, from_, to, src, dst, width)
+    else:
+        isa.f64.gather(k, off, pieces, from_, to, src, dst, width)

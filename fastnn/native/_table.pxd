@@ -31,6 +31,11 @@ cdef extern from "fnn_kernels.h" nogil:
                                 float *dx) noexcept nogil
         void (*avg_pool2d)(const fnn_pool2d *pool, int include_pad, const float *x, float *y) noexcept nogil
         void (*avg_pool2d_grad)(const fnn_pool2d *pool, int include_pad, const float *dy, float *dx) noexcept nogil
+        void (*pad_rows)(Py_ssize_t rows, Py_ssize_t before, Py_ssize_t n, Py_ssize_t after, const float *src,
+                         Py_ssize_t src_rs, Py_ssize_t src_cs, float *dst) noexcept nogil
+        void (*spread)(Py_ssize_t n, const float *src, float *dst, Py_ssize_t dst_cs) noexcept nogil
+        void (*gather)(Py_ssize_t k, const Py_ssize_t *off, Py_ssize_t pieces, const Py_ssize_t *from_,
+                       const Py_ssize_t *to, const float *src, float *dst, Py_ssize_t width) noexcept nogil
 
     ctypedef struct fnn_f64_kernels:
         int lanes
@@ -58,6 +63,11 @@ cdef extern from "fnn_kernels.h" nogil:
                                 double *dx) noexcept nogil
         void (*avg_pool2d)(const fnn_pool2d *pool, int include_pad, const double *x, double *y) noexcept nogil
         void (*avg_pool2d_grad)(const fnn_pool2d *pool, int include_pad, const double *dy, double *dx) noexcept nogil
+        void (*pad_rows)(Py_ssize_t rows, Py_ssize_t before, Py_ssize_t n, Py_ssize_t after, const double *src,
+                         Py_ssize_t src_rs, Py_ssize_t src_cs, double *dst) noexcept nogil
+        void (*spread)(Py_ssize_t n, const double *src, double *dst, Py_ssize_t dst_cs) noexcept nogil
+        void (*gather)(Py_ssize_t k, const Py_ssize_t *off, Py_ssize_t pieces, const Py_ssize_t *from_,
+                       const Py_ssize_t *to, const double *src, double *dst, Py_ssize_t width) noexcept nogil
 
     ctypedef struct fnn_isa:
         const char *name

@@ -20,12 +20,16 @@ from ..reference.activation import (  # NumPy, until something compiled is measu
     tanh_backward_input,
     tanh_forward,
 )
+from .conv2d import conv2d_backward_input, conv2d_backward_weight, conv2d_forward
 from .linear import linear_backward_input, linear_backward_weight, linear_forward
 from .pool2d import avg_pool2d_backward_input, avg_pool2d_forward, max_pool2d_backward_input, max_pool2d_forward
 
 __all__ = [
     "avg_pool2d_backward_input",
     "avg_pool2d_forward",
+    "conv2d_backward_input",
+    "conv2d_backward_weight",
+    "conv2d_forward",
     "elu_backward_input",
     "elu_forward",
     "gelu_backward_input",

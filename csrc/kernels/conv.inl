@@ -1,0 +1,57 @@
+/* What an implicit im2col needs: padded copies of images, and panels of taps gathered from them. */
+
+INLINE void NAME(copy_row)(ptrdiff_t n, const REAL *src, REAL *dst)
+{
+    ptrdiff_t j = 0;
+    for (; j + LANES <= n; j += LANES) NAME(store)(dst + j, NAME(load)(src + j));
+    if (j < n && n >= LANES) {
+        NAME(store)(dst + n - LANES, NAME(load)(src + n - LANES)); /* the last whole vector, over what is there */
+        return;
+    }
+    for (; j < n; j++) dst[j] = src[j];
+}
+
+/* Every other element: two loads, one shuffle. The last element's neighbour is never read. */
+INLINE void NAME(copy_row_2)(ptrdiff_t n, const REAL *src, REAL *dst)
+{
+    ptrdiff_t j = 0;
+    for (; j + LANES < n; j += LANES)
+        NAME(store)(dst + j, NAME(even)(NAME(load)(src + 2 * j), NAME(load)(src + 2 * j + LANES)));
+    for (; j < n; j++) dst[j] = src[2 * j];
+}
+
+static void NAME(pad_rows)(ptrdiff_t rows, ptrdiff_t before, ptrdiff_t n, ptrdiff_t after, const REAL *src,
+                           ptrdiff_t src_rs, ptrdiff_t src_cs, REAL *dst)
+{
+    for (ptrdiff_t i = 0; i < rows; i++, src += src_rs) {
+        for (ptrdiff_t j = 0; j < before; j++) dst[j] = 0;
+        dst += before;
+        if (src_cs == 1)
+            NAME(copy_row)(n, src, dst);
+        else if (src_cs == 2)
+            NAME(copy_row_2)(n, src, dst);
+        else
+            for (ptrdiff_t j = 0; j < n; j++) dst[j] = src[j * src_cs];
+        dst += n;
+        for (ptrdiff_t j = 0; j < after; j++) dst[j] = 0;
+        dst += after;
+    }
+}
+
+static void NAME(spread)(ptrdiff_t n, const REAL *src, REAL *dst, ptrdiff_t dst_cs)
+{
+    if (dst_cs == 1) {
+        NAME(copy_row)(n, src, dst);
+        return;
+    }
+    for (ptrdiff_t j = 0; j < n; j++) dst[j * dst_cs] = src[j];
+}
+
+static void NAME(gather)(ptrdiff_t k, const ptrdiff_t *off, ptrdiff_t pieces, const ptrdiff_t *from,
+                         const ptrdiff_t *to, const REAL *src, REAL *dst, ptrdiff_t width)
+{
+    for (ptrdiff_t t = 0; t < k; t++, dst += width) {
+        const REAL *tap = src + off[t];
+        for (ptrdiff_t i = 0; i < pieces; i++) NAME(store)(dst + to[i], NAME(load)(tap + from[i]));
+    }
+}

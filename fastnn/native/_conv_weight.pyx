@@ -1,0 +1,220 @@
+"""dweight^T[taps, filters] = im2col(x)[taps, pixels] x dy^T[pixels, filters]: the filters lie in the lanes.
+
+The sum runs over blocks of pixels in their order. Where the weights alone are too few to keep many threads busy, it
+is split into parts, as many as the shapes say, that are added up in their order: no bit depends on the threads.
+"""
+
+from cython.parallel cimport prange, threadid
+from libc.string cimport memset
+
+from ._convolve cimport Convolution
+from ._im2col cimport Band, copy_band, set_band, split_pixels, tap_offsets
+from ._kernels cimport col_sum, gather, gemm, lanes, pack_t, round_up, tile_width
+from ._runtime cimport fnn_alloc, fnn_free, gemm_ns, real, threads_for
+
+cdef enum:
+    PIXELS = 256            # of a block
+    TAPS = 288              # of a block, at most, unless a single channel has more
+    COPY_BYTES = 1 << 18    # of a task's copy, roughly
+    TASKS = 16              # at least so many should be there for the threads
+    TASK_TAPS = 64          # of a task, at least
+
+cdef struct Plan:
+    Band band
+    Py_ssize_t bands, image_blocks
+    Py_ssize_t pixels                       # of a block, at most
+    Py_ssize_t parts                        # of the sum over pixels
+    Py_ssize_t tasks_c, channels            # channels are shared out among so many tasks
+    Py_ssize_t block_channels, block_taps   # what one copy holds
+    Py_ssize_t filters                      # of a group, rounded up to whole vectors
+    int threads
+    Py_ssize_t *in_copy
+    Py_ssize_t copy, panel                  # elements of a thread's scratch memory
+    Py_ssize_t part_sums                    # elements of dweight^T
+
+
+cdef int convolve_weight(const Convolution *conv, const real *dy, const real *x, real *dweight,
+                         real *dbias) noexcept nogil:
+    cdef Plan plan
+    cdef Py_ssize_t task, lists, scratch_size, sums_size, bias_size, blocks
+    cdef char *memory
+    cdef real *scratch
+    cdef real *sums
+    cdef real *bias_sums
+    make_plan(&plan, conv, sizeof(real), dweight != NULL)
+    lists = round_up(plan.block_taps, 8) * sizeof(Py_ssize_t)
+    # pieces (two indices a pixel), the copy, the panel of taps, dy^T, sums of its columns
+    scratch_size = round_up(2 * plan.pixels * (sizeof(Py_ssize_t) // sizeof(real)) + plan.copy + plan.panel
+                            + (plan.pixels + 1) * plan.filters, 16)
+    sums_size = round_up(plan.parts * plan.part_sums, 16)
+    bias_size = plan.parts * conv.groups * plan.filters
+    memory = <char *>fnn_alloc(lists + (plan.threads * scratch_size + sums_size + bias_size) * sizeof(real))
+    if memory == NULL:
+        return -1
+    plan.in_copy = <Py_ssize_t *>memory
+    sums = <real *>(memory + lists)
+    bias_sums = sums + sums_size
+    scratch = bias_sums + bias_size
+    if plan.channels:
+        tap_offsets(&conv.h, &conv.w, &plan.band, plan.block_channels, plan.in_copy)
+    for task in prange(plan.parts * conv.groups * plan.tasks_c, num_threads=plan.threads, schedule="dynamic",
+                       use_threads_if=plan.threads > 1):
+        weight_task(conv, &plan, task, dy, x, sums, bias_sums if dbias != NULL else NULL,
+                    scratch + threadid() * scratch_size)
+    blocks = (conv.rows + lanes(sizeof(real)) - 1) // lanes(sizeof(real))
+    if dweight != NULL:
+        for task in prange(conv.groups * blocks, num_threads=plan.threads, schedule="static",
+                           use_threads_if=plan.threads > 1):
+            write_weights(conv, &plan, task // blocks, task % blocks * lanes(sizeof(real)), sums, dweight)
+    if dbias != NULL:
+        for task in range(conv.groups):
+            write_bias(conv, &plan, task, bias_sums, dbias)
+    fnn_free(memory)
+    return 0
+
+
+cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize, bint weights) noexcept nogil:
+    cdef Py_ssize_t pixels = conv.h.out * conv.w.out, kernel = conv.h.taps * conv.w.taps, rows, images, units
+    cdef double work = <double>conv.images * conv.groups * conv.rows * pixels * (conv.channels * kernel + 4)
+    cdef int threads
+    images = max(<Py_ssize_t>1, min(conv.images, PIXELS // pixels))
+    plan.bands = 1 if images > 1 else min(conv.h.out, (pixels + PIXELS - 1) // PIXELS)
+    rows = (conv.h.out + plan.bands - 1) // plan.bands
+    plan.bands = (conv.h.out + rows - 1) // rows
+    plan.image_blocks = (conv.images + images - 1) // images
+    set_band(&plan.band, &conv.h, &conv.w, rows, images)
+    plan.pixels = round_up(min(images * rows * conv.w.out, <Py_ssize_t>PIXELS), lanes(<int>itemsize))
+    plan.filters = round_up(conv.rows, lanes(<int>itemsize))
+
+    units = conv.groups * max(<Py_ssize_t>1, conv.channels * kernel // TASK_TAPS)
+    plan.parts = max(<Py_ssize_t>1, min((TASKS + units - 1) // units, plan.bands * plan.image_blocks))
+    threads = threads_for(gemm_ns(work), plan.parts * conv.groups * max(<Py_ssize_t>1, conv.channels))
+    plan.channels = conv.channels if weights else 0
+    plan.tasks_c = 1
+    # dy^T is packed by each task: as few as keep all threads busy.
+    while plan.tasks_c < plan.channels and (plan.parts * conv.groups * plan.tasks_c < 4 * threads
+                                            and plan.parts * conv.groups * plan.tasks_c % threads):
+        plan.tasks_c += 1
+    if plan.channels:
+        plan.channels = (plan.channels + plan.tasks_c - 1) // plan.tasks_c
+        plan.tasks_c = (conv.channels + plan.channels - 1) // plan.channels
+    plan.threads = <int>min(<Py_ssize_t>threads, plan.parts * conv.groups * plan.tasks_c)
+    plan.block_channels = min(TAPS // kernel, COPY_BYTES // (plan.band.channel * itemsize))
+    plan.block_channels = max(<Py_ssize_t>1, min(plan.block_channels, plan.channels))
+    plan.block_taps = plan.block_channels * kernel
+    plan.copy = round_up(plan.block_channels * plan.band.channel + lanes(<int>itemsize), 16) if weights else 0
+    plan.panel = plan.block_taps * plan.pixels + lanes(<int>itemsize) if weights else 0
+    plan.part_sums = conv.groups * conv.channels * kernel * plan.filters if weights else 0
+
+
+cdef void weight_task(const Convolution *conv, const Plan *plan, Py_ssize_t task, const real *dy, const real *x,
+                      real *sums, real *bias_sums, real *scratch) noexcept nogil:
+    """One part of the sum, for some channels of a group."""
+    cdef Py_ssize_t c0 = task % plan.tasks_c * plan.channels, group = task // plan.tasks_c % conv.groups
+    cdef Py_ssize_t part = task // (plan.tasks_c * conv.groups), bands = plan.bands * plan.image_blocks
+    cdef Py_ssize_t channels = min(plan.channels, conv.channels - c0), kernel = conv.h.taps * conv.w.taps
+    cdef Py_ssize_t band = bands * part // plan.parts, end = bands * (part + 1) // plan.parts
+    cdef Py_ssize_t row, rows, image, images, pixel, pixels, n
+    cdef Py_ssize_t *pieces = <Py_ssize_t *>scratch
+    cdef real *copy = <real *>(pieces + 2 * plan.pixels)
+    cdef real *panel = copy + plan.copy
+    cdef real *dy_t = panel + plan.panel
+    cdef const real *x_c
+    cdef const real *dy_g
+    cdef bint first = True
+    sums += part * plan.part_sums + (group * conv.channels + c0) * kernel * plan.filters
+    if bias_sums != NULL and c0 == 0:
+        bias_sums += (part * conv.groups + group) * plan.filters
+        memset(bias_sums, 0, plan.filters * sizeof(real))
+    else:
+        bias_sums = NULL
+    while band < end:
+        row, image = band % plan.bands * plan.band.rows, band // plan.bands * plan.band.images
+        rows, images = min(plan.band.rows, conv.h.out - row), min(plan.band.images, conv.images - image)
+        x_c = x + ((image * conv.groups + group) * conv.channels + c0) * conv.h.size * conv.w.size
+        dy_g = dy + (image * conv.groups + group) * conv.rows * conv.out_plane + row * conv.out_h
+        pixel, pixels = 0, images * rows * conv.w.out
+        while pixel < pixels:
+            n = min(plan.pixels, pixels - pixel)
+            transpose(conv, plan, rows * conv.w.out, pixel, n, dy_g, dy_t)
+            if bias_sums != NULL:
+                add_columns(conv, plan, n, dy_t, dy_t + plan.pixels * plan.filters, bias_sums)
+            if channels > 0:
+                multiply(conv, plan, row, rows, images, pixel, n, channels, x_c, dy_t, pieces, copy, panel, sums,
+                         first)
+            first = False
+            pixel += n
+        band += 1
+
+
+cdef void transpose(const Convolution *conv, const Plan *plan, Py_ssize_t band_pixels, Py_ssize_t pixel, Py_ssize_t n,
+                    const real *dy, real *dy_t) noexcept nogil:
+    """n pixels of the band, as a panel [pixel][filter] for each tile's width of filters."""
+    cdef Py_ssize_t k = 0, cols, width, image, first, length
+    while k < conv.rows:
+        cols = min(<Py_ssize_t>tile_width(sizeof(real)), conv.rows - k)
+        width = round_up(cols, lanes(sizeof(real)))
+        first = pixel
+        while first < pixel + n:
+            image = first // band_pixels
+            length = min(pixel + n, (image + 1) * band_pixels) - first
+            pack_t(length, cols, width, dy + (image * conv.groups * conv.rows + k) * conv.out_plane
+                   + first - image * band_pixels, conv.out_plane, dy_t + k * n + (first - pixel) * width)
+            first += length
+        k += cols
+
+
+cdef void add_columns(const Convolution *conv, const Plan *plan, Py_ssize_t n, const real *dy_t, real *sum,
+                      real *bias_sums) noexcept nogil:
+    cdef Py_ssize_t k = 0, i, width
+    while k < plan.filters:
+        width = min(<Py_ssize_t>tile_width(sizeof(real)), plan.filters - k)
+        col_sum(n, width, dy_t + k * n, width, sum)
+        for i in range(width):
+            bias_sums[k + i] += sum[i]
+        k += width
+
+
+cdef void multiply(const Convolution *conv, const Plan *plan, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t images,
+                   Py_ssize_t pixel, Py_ssize_t n, Py_ssize_t channels, const real *x, const real *dy_t,
+                   Py_ssize_t *pieces, real *copy, real *panel, real *sums, bint first) noexcept nogil:
+    """sums (+)= im2col(x) x dy^T over n pixels of a band, block by block of channels."""
+    cdef Py_ssize_t plane = conv.h.size * conv.w.size, image_stride = conv.groups * conv.channels * plane
+    cdef Py_ssize_t c = 0, k, block, taps, width, n_pieces
+    cdef real *c_sums
+    n_pieces = split_pixels(&conv.w, &plan.band, rows, pixel, n, lanes(sizeof(real)), pieces, pieces + plan.pixels)
+    while c < channels:
+        block = min(plan.block_channels, channels - c)
+        taps = block * conv.h.taps * conv.w.taps
+        copy_band(&conv.h, &conv.w, &plan.band, row, rows, block, images, x + c * plane, image_stride, copy)
+        gather(taps, plan.in_copy, n_pieces, pieces, pieces + plan.pixels, copy, panel, plan.pixels)
+        k = 0
+        while k < plan.filters:
+            width = min(<Py_ssize_t>tile_width(sizeof(real)), plan.filters - k)
+            c_sums = sums + c * conv.h.taps * conv.w.taps * plan.filters + k
+            gemm(taps, width, n, panel, plan.pixels, 1, dy_t + k * n, width, <const real *>NULL if first else c_sums,
+                 plan.filters, 1, c_sums, plan.filters)
+            k += width
+        c += block
+
+
+cdef void write_weights(const Convolution *conv, const Plan *plan, Py_ssize_t group, Py_ssize_t k, real *sums,
+                        real *dweight) noexcept nogil:
+    """The parts of a vector of filters added up, and transposed to dweight."""
+    cdef Py_ssize_t taps = conv.channels * conv.h.taps * conv.w.taps, part, t, j
+    cdef real *total = sums + group * taps * plan.filters + k
+    for part in range(1, plan.parts):
+        for t in range(taps):
+            for j in range(lanes(sizeof(real))):
+                total[t * plan.filters + j] += total[part * plan.part_sums + t * plan.filters + j]
+    pack_t(min(<Py_ssize_t>lanes(sizeof(real)), conv.rows - k), taps, taps, total, plan.filters,
+           dweight + (group * conv.rows + k) * taps)
+
+
+cdef void write_bias(const Convolution *conv, const Plan *plan, Py_ssize_t group, const real *bias_sums,
+                     real *dbias) noexcept nogil:
+    cdef Py_ssize_t k, part
+    for k in range(conv.rows):
+        dbias[group * conv.rows + k] = bias_sums[group * plan.filters + k]
+        for part in range(1, plan.parts):
+            dbias[group * conv.rows + k] += bias_sums[(part * conv.groups + group) * plan.filters + k]

@@ -1,0 +1,17 @@
+"""A convolution of any direction that sums over channels and taps, as a product with an implicit im2col."""
+
+from ._im2col cimport Axis
+from ._runtime cimport real
+
+# out[n, g, m, i, j] = bias[g, m] + the sum over channels c and taps (r, s) of
+#     weight[g*weight_group + m*weight_rows + c*weight_channels + r*kernel_w + s] * src[n, g, c, pixel].
+# Strides count elements. Rows i and columns j of the outputs are out_h and out_w apart.
+cdef struct Convolution:
+    Axis h, w
+    Py_ssize_t images, groups, rows, channels
+    Py_ssize_t weight_group, weight_rows, weight_channels, kernel_w
+    Py_ssize_t out_plane, out_h, out_w
+
+# Returns -1 where scratch memory is not to be had (nothing is written then), else 0.
+cdef int convolve(const Convolution *conv, const real *weight, const real *src, const real *bias,
+                  real *out) noexcept nogil

@@ -1,0 +1,45 @@
+"""Convolution as a product of matrices: where each tap of each output pixel lies in a padded copy of the images."""
+
+from ._runtime cimport real
+
+# One axis of a convolution, of any direction. Output i reads for its tap j < taps the source at i*step + start +
+# shift(j), where shift(j) = delta*j, or delta*(taps-1-j) if reversed; that tap is the filter's tap + j*tap_step.
+# In the copy the source is split by the phase of its coordinate modulo step: with unit steps inside a phase.
+cdef struct Axis:
+    Py_ssize_t size         # of the source
+    Py_ssize_t out          # outputs
+    Py_ssize_t step, start
+    Py_ssize_t taps, tap, tap_step
+    Py_ssize_t delta
+    bint reversed           # then step is 1
+    Py_ssize_t phases       # how many phases of the source are read
+    Py_ssize_t extent       # the copy of n outputs has n + extent rows or columns a phase
+
+# A copy of a band of rows of some images. Strides count elements; an image has h.phases x w.phases planes.
+cdef struct Band:
+    Py_ssize_t rows, images
+    Py_ssize_t pitch, plane, image, channel
+
+cdef inline Py_ssize_t gcd(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    while b:
+        a, b = b, a % b
+    return a
+
+cdef void set_axis(Axis *axis, Py_ssize_t size, Py_ssize_t out, Py_ssize_t step, Py_ssize_t first, Py_ssize_t taps,
+                   Py_ssize_t tap, Py_ssize_t tap_step, Py_ssize_t delta) noexcept nogil
+
+cdef void set_band(Band *band, const Axis *h, const Axis *w, Py_ssize_t rows, Py_ssize_t images) noexcept nogil
+
+# Where the taps of `channels` channels lie in the copy, channel by channel.
+cdef void tap_offsets(const Axis *h, const Axis *w, const Band *band, Py_ssize_t channels,
+                      Py_ssize_t *offsets) noexcept nogil
+
+# The copy of `rows` output rows from `row` on, of channels and images from src on.
+cdef void copy_band(const Axis *h, const Axis *w, const Band *band, Py_ssize_t row, Py_ssize_t rows,
+                    Py_ssize_t channels, Py_ssize_t images, const real *src, Py_ssize_t src_image,
+                    real *dst) noexcept nogil
+
+# The pieces of at most `lanes` pixels that output pixels first..first+n-1 of a band of `rows` rows consist of: for
+# `gather`. Returns how many; never more than n.
+cdef Py_ssize_t split_pixels(const Axis *w, const Band *band, Py_ssize_t rows, Py_ssize_t first, Py_ssize_t n,
+                             Py_ssize_t lanes, Py_ssize_t *from_, Py_ssize_t *to) noexcept nogil

@@ -1,0 +1,93 @@
+"""Padded and phase-split copies of images: every tap of a convolution reads them with unit stride."""
+
+from libc.string cimport memset
+
+from ._kernels cimport pad_rows
+from ._runtime cimport real
+
+
+cdef void set_axis(Axis *axis, Py_ssize_t size, Py_ssize_t out, Py_ssize_t step, Py_ssize_t first, Py_ssize_t taps,
+                   Py_ssize_t tap, Py_ssize_t tap_step, Py_ssize_t delta) noexcept nogil:
+    """first: the source of tap 0 of output 0; delta: from one tap to the next, may be negative if step is 1."""
+    axis.size, axis.out, axis.step = size, out, step
+    axis.taps, axis.tap, axis.tap_step = taps, tap, tap_step
+    axis.reversed = delta < 0
+    axis.delta = -delta if axis.reversed else delta
+    axis.start = first + (taps - 1) * delta if axis.reversed else first
+    axis.extent = (taps - 1) * axis.delta // step
+    axis.phases = min(taps, step // gcd(step, axis.delta))
+
+
+cdef inline Py_ssize_t shift(const Axis *axis, Py_ssize_t tap) noexcept nogil:
+    return axis.delta * (axis.taps - 1 - tap if axis.reversed else tap)
+
+
+cdef void set_band(Band *band, const Axis *h, const Axis *w, Py_ssize_t rows, Py_ssize_t images) noexcept nogil:
+    band.rows, band.images = rows, images
+    band.pitch = w.out + w.extent
+    band.plane = (rows + h.extent) * band.pitch
+    band.image = band.plane * h.phases * w.phases
+    band.channel = band.image * images
+
+
+cdef void tap_offsets(const Axis *h, const Axis *w, const Band *band, Py_ssize_t channels,
+                      Py_ssize_t *offsets) noexcept nogil:
+    cdef Py_ssize_t i, j, t = 0, plane
+    for i in range(h.taps):
+        for j in range(w.taps):
+            plane = i % h.phases * w.phases + j % w.phases
+            offsets[t] = plane * band.plane + shift(h, i) // h.step * band.pitch + shift(w, j) // w.step
+            t += 1
+    for i in range(t, channels * t):
+        offsets[i] = offsets[i - t] + band.channel
+
+
+cdef inline Py_ssize_t first_at_least(Py_ssize_t bound, Py_ssize_t first, Py_ssize_t step, Py_ssize_t n) noexcept nogil:
+    """The first i of 0..n with first + i*step >= bound, or n."""
+    return 0 if bound <= first else min(n, (bound - first + step - 1) // step)
+
+
+cdef void copy_band(const Axis *h, const Axis *w, const Band *band, Py_ssize_t row, Py_ssize_t rows,
+                    Py_ssize_t channels, Py_ssize_t images, const real *src, Py_ssize_t src_image,
+                    real *dst) noexcept nogil:
+    cdef Py_ssize_t c, n, i, j, y, x, top, bottom, left, right, height = rows + h.extent
+    cdef real *plane
+    for i in range(h.phases):
+        y = h.start + row * h.step + i * h.delta % h.step   # of the source, for row 0 of the copy
+        top = first_at_least(0, y, h.step, height)
+        bottom = first_at_least(h.size, y, h.step, height)
+        for j in range(w.phases):
+            x = w.start + j * w.delta % w.step
+            left = first_at_least(0, x, w.step, band.pitch)
+            right = first_at_least(w.size, x, w.step, band.pitch)
+            for c in range(channels):
+                for n in range(images):
+                    plane = dst + c * band.channel + n * band.image + (i * w.phases + j) * band.plane
+                    if bottom <= top or right <= left:
+                        memset(plane, 0, height * band.pitch * sizeof(real))
+                        continue
+                    memset(plane, 0, top * band.pitch * sizeof(real))
+                    pad_rows(bottom - top, left, right - left, band.pitch - right,
+                             src + n * src_image + (c * h.size + y + top * h.step) * w.size + x + left * w.step,
+                             h.step * w.size, w.step, plane + top * band.pitch)
+                    memset(plane + bottom * band.pitch, 0, (height - bottom) * band.pitch * sizeof(real))
+
+
+cdef Py_ssize_t split_pixels(const Axis *w, const Band *band, Py_ssize_t rows, Py_ssize_t first, Py_ssize_t n,
+                             Py_ssize_t lanes, Py_ssize_t *from_, Py_ssize_t *to) noexcept nogil:
+    cdef Py_ssize_t image = first // (rows * w.out), row = first // w.out % rows, column = first % w.out
+    cdef Py_ssize_t pieces = 0, done = 0, length
+    while done < n:
+        length = min(min(w.out - column, lanes), n - done)
+        from_[pieces] = image * band.image + row * band.pitch + column
+        to[pieces] = done
+        pieces += 1
+        done += length
+        column += length
+        if column == w.out:
+            column = 0
+            row += 1
+            if row == rows:
+                row = 0
+                image += 1
+    return pieces
