@@ -28,7 +28,7 @@ demo: .venv-examples/.ready
 	$(ISOLATED) .venv-examples/bin/python examples/demo_digits.py --output demo
 
 bench: .venv-bench/.ready
-	$(ISOLATED) .venv-bench/bin/python -m pytest benchmarks --mode=$(BENCH)
+	$(ISOLATED) .venv-bench/bin/python -m pytest benchmarks -q --mode=$(BENCH) --benchmark-columns=median,iqr,rounds
 	$(ISOLATED) .venv-bench/bin/python benchmarks/compare.py --mode=$(BENCH) --output build/bench $(BENCH_ARGS)
 
 lint: .venv-lint/.ready
