@@ -19,7 +19,7 @@ from .nn.parameter import Parameter
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
 
-BLOCK = 8192  # elements: a block of the data, the gradient, two states and the scratch fit a core's L2 in float64
+BLOCK = 16384  # elements: data, gradient, two states and the scratch of a block fit a core's L2, in float64 too
 
 
 class Optimizer:
