@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from layouts import LAYOUTS
 
 import fastnn.functional as F
+from fastnn import _memory
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -184,6 +185,15 @@ def test_out_receives_the_result(op, rng, dtype):
         y, ctx = getattr(F, op + "_forward")(x, *args, out=out)
         assert y is out
         np.testing.assert_array_equal(getattr(F, op + "_backward")(x, ctx), run(op, x, x, *args)[1])
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_every_element_of_a_result_is_written(op, rng, monkeypatch):
+    x, dy = rng.standard_normal((2, 3, 5))
+    wanted = run(op, x, dy)
+    monkeypatch.setattr(_memory, "empty", lambda shape, dtype: np.full(shape, np.nan, dtype))
+    for found, same in zip(run(op, x, dy), wanted):
+        np.testing.assert_array_equal(found, same)
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (3, 0), (0, 3)], ids=str)

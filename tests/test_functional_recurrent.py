@@ -6,6 +6,7 @@ from layouts import LAYOUTS
 from recurrent_cases import KINDS, call, damping, draw_arrays, error_bound, flat
 
 import fastnn.functional as F
+from fastnn import _memory
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -49,6 +50,14 @@ def assert_same(found, wanted):
 def test_forward_gives_the_bits_of_inference(kind, arrays, lengths, reverse):
     result, _ = call(kind, function(kind, "_forward"), arrays, lengths, reverse)
     assert_same(flat(call(kind, function(kind), arrays, lengths, reverse)), flat(result))
+
+
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["full", "lengths"])
+def test_every_element_of_a_result_is_written(kind, arrays, lengths, reverse, monkeypatch):
+    wanted, wanted_gradients = train(kind, arrays, lengths, reverse)
+    monkeypatch.setattr(_memory, "empty", lambda shape, dtype: np.full(shape, np.nan, dtype))
+    results, gradients = train(kind, arrays, lengths, reverse)
+    assert_same(results + gradients, wanted + wanted_gradients)
 
 
 def test_nothing_is_read_past_the_end_of_a_row(kind, arrays, reverse):

@@ -39,7 +39,7 @@ class CrossEntropyContext(NamedTuple):
     q: np.ndarray | None  # (M, C): what -log_p is multiplied with; None: weights at classes, else 0
     weights: np.ndarray  # (M,), the sum of each row of q
     reduction: str
-    count: np.floating | int
+    divisor: np.floating | int
 
 
 def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
@@ -120,8 +120,8 @@ def cross_entropy_forward(input, target, weight=None, ignore_index=-100, reducti
 @quiet
 def cross_entropy_backward(dy, ctx):
     """Return dinput of `cross_entropy`: softmax(input) * sum(q) - q, for each sample."""
-    shape, log_p, classes, q, weights, reduction, count = _check.context(ctx, CrossEntropyContext)
-    dlosses = _spread(dy, shape, log_p.dtype, reduction, count)
+    shape, log_p, classes, q, weights, reduction, divisor = _check.context(ctx, CrossEntropyContext)
+    dlosses = _spread(dy, shape, log_p.dtype, reduction, divisor)
     silent = _silent(weights, q)
     scaled = np.where(silent, 0, weights * dlosses)  # where all are ignored, dlosses is infinite
     dx = np.exp(log_p)
