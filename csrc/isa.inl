@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fnn_kernels.h"
+#include "fnn_pool.h"
 
 #define REAL float
 #define REAL_BYTES 4

@@ -1,44 +1,47 @@
-/* Pooling of one plane, window by window: the way for every configuration. */
+/* Pooling of one plane: window by window for every configuration, and the choice of a faster way where there is one. */
+#include "pool_2x2.inl"
+#include "pool_tile.inl"
+#include "pool_grad_tile.inl"
 
-#ifndef FNN_POOL_SPAN
-#define FNN_POOL_SPAN
-/* One axis of a window: where tap 0 lies, and which taps [low, high) lie on the image. */
-typedef struct {
-    ptrdiff_t start, low, high;
-} fnn_span;
-
-static inline fnn_span fnn_window_span(ptrdiff_t window, ptrdiff_t kernel, ptrdiff_t stride, ptrdiff_t pad,
-                                       ptrdiff_t dilation, ptrdiff_t size)
+/* The largest of n contiguous elements, a lane each in turn. */
+static REAL NAME(max_run)(ptrdiff_t n, const REAL *x, ptrdiff_t *tap)
 {
-    ptrdiff_t start = window * stride - pad, room = size - start;
-    ptrdiff_t low = start < 0 ? (-start + dilation - 1) / dilation : 0;
-    ptrdiff_t high = room <= 0 ? 0 : (room + dilation - 1) / dilation;
-    return (fnn_span){start, low, high < kernel ? high : kernel};
+    REAL best = x[0];
+    ptrdiff_t at = 0, i = 1;
+    if (n >= LANES) {
+        NAME(winner) lanes = {NAME(load)(x), {0}};
+        for (i = LANES; i + LANES <= n; i += LANES) NAME(meet)(&lanes, NAME(load)(x + i), NAME(broadcast_int)(i));
+        best = lanes.value[0];
+        at = lanes.tap[0];
+        for (ptrdiff_t j = 1; j < LANES; j++) { /* out of order: of equals the first wins, of NaNs the last */
+            REAL other = lanes.value[j];
+            ptrdiff_t other_at = lanes.tap[j] + j;
+            int other_nan = other != other, best_nan = best != best;
+            if (other_nan ? !best_nan || other_at > at : other > best || (other == best && other_at < at)) {
+                best = other;
+                at = other_at;
+            }
+        }
+    }
+    for (; i < n; i++)
+        if (x[i] > best || x[i] != x[i]) {
+            best = x[i];
+            at = i;
+        }
+    *tap = at;
+    return best;
 }
 
-static inline fnn_span fnn_rows(const fnn_pool2d *g, ptrdiff_t p)
+static REAL NAME(sum_run)(ptrdiff_t n, const REAL *x)
 {
-    return fnn_window_span(p, g->kernel_h, g->stride_h, g->pad_h, g->dilation_h, g->in_h);
+    NAME(v) sums = {0};
+    REAL sum = 0;
+    ptrdiff_t i = 0;
+    for (; i + LANES <= n; i += LANES) sums += NAME(load)(x + i);
+    for (; i < n; i++) sum += x[i];
+    for (ptrdiff_t j = 0; j < LANES; j++) sum += sums[j];
+    return sum;
 }
-
-static inline fnn_span fnn_cols(const fnn_pool2d *g, ptrdiff_t q)
-{
-    return fnn_window_span(q, g->kernel_w, g->stride_w, g->pad_w, g->dilation_w, g->in_w);
-}
-
-/* How many pixels of one axis a window's mean counts. */
-static inline ptrdiff_t fnn_mean_extent(fnn_span span, ptrdiff_t kernel, ptrdiff_t pad, ptrdiff_t size, int include_pad)
-{
-    ptrdiff_t room = size + pad - span.start;
-    return !include_pad ? span.high - span.low : kernel < room ? kernel : room;
-}
-
-static inline ptrdiff_t fnn_mean_count(const fnn_pool2d *g, fnn_span rows, fnn_span cols, int include_pad)
-{
-    return fnn_mean_extent(rows, g->kernel_h, g->pad_h, g->in_h, include_pad) *
-           fnn_mean_extent(cols, g->kernel_w, g->pad_w, g->in_w, include_pad);
-}
-#endif
 
 /* The window's winner; *tap is set to its number. */
 INLINE REAL NAME(max_window)(const fnn_pool2d *g, const REAL *x, fnn_span rows, fnn_span cols, ptrdiff_t *tap)
@@ -57,60 +60,122 @@ INLINE REAL NAME(max_window)(const fnn_pool2d *g, const REAL *x, fnn_span rows, 
     return best;
 }
 
-static void NAME(max_pool2d)(const fnn_pool2d *g, const REAL *x, REAL *y, void *taps, int tap_bytes)
+static void NAME(max_windows)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, const REAL *x, REAL *y, void *taps,
+                              int tap_bytes)
 {
-    for (ptrdiff_t p = 0, i = 0; p < g->out_h; p++) {
+    int is_global = fnn_is_global(g);
+    for (ptrdiff_t p = p0, i = p0 * g->out_w; p < p1; p++) {
         fnn_span rows = fnn_rows(g, p);
         for (ptrdiff_t q = 0; q < g->out_w; q++, i++) {
             ptrdiff_t tap;
-            y[i] = NAME(max_window)(g, x, rows, fnn_cols(g, q), &tap);
+            if (is_global)
+                y[i] = NAME(max_run)(g->in_h * g->in_w, x, &tap);
+            else
+                y[i] = NAME(max_window)(g, x, rows, fnn_cols(g, q), &tap);
             if (taps != NULL && tap_bytes == 1) ((uint8_t *)taps)[i] = tap;
             if (taps != NULL && tap_bytes == 4) ((int32_t *)taps)[i] = tap;
         }
     }
 }
 
-/* Windows in their order: the order in which each pixel's gradients are added. */
-static void NAME(max_pool2d_grad)(const fnn_pool2d *g, const REAL *dy, const void *taps, int tap_bytes, REAL *dx)
+static void NAME(max_pool2d)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, const REAL *x, REAL *y, void *taps,
+                             int tap_bytes)
 {
-    memset(dx, 0, g->in_h * g->in_w * sizeof(REAL));
+    NAME(pool_tile) tile;
+    if (fnn_is_2x2(g))
+        NAME(max_2x2)(g, p0, p1, x, y, taps, tap_bytes);
+    else if (fnn_is_global(g) || !NAME(plan_tile)(g, &tile))
+        NAME(max_windows)(g, p0, p1, x, y, taps, tap_bytes);
+    else if (taps == NULL)
+        NAME(max_tiles)(g, &tile, p0, p1, x, y);
+    else
+        NAME(max_tiles_with_taps)(g, &tile, p0, p1, x, y, taps, tap_bytes);
+}
+
+/* Windows in their order: the order in which each pixel's gradients are added. */
+static void NAME(max_scatter)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, const REAL *dy, const void *taps,
+                              int tap_bytes, REAL *dx)
+{
+    memset(dx + h0 * g->in_w, 0, (h1 - h0) * g->in_w * sizeof(REAL));
     for (ptrdiff_t p = 0, i = 0; p < g->out_h; p++)
         for (ptrdiff_t q = 0; q < g->out_w; q++, i++) {
             ptrdiff_t tap = tap_bytes == 1 ? ((const uint8_t *)taps)[i] : ((const int32_t *)taps)[i];
             ptrdiff_t h = p * g->stride_h - g->pad_h + tap / g->kernel_w * g->dilation_h;
             ptrdiff_t w = q * g->stride_w - g->pad_w + tap % g->kernel_w * g->dilation_w;
-            dx[h * g->in_w + w] += dy[i];
+            if (h0 <= h && h < h1) dx[h * g->in_w + w] += dy[i];
         }
 }
 
-static void NAME(avg_pool2d)(const fnn_pool2d *g, int include_pad, const REAL *x, REAL *y)
+static void NAME(max_pool2d_grad)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, const REAL *dy, const void *taps,
+                                  int tap_bytes, REAL *dx)
 {
-    for (ptrdiff_t p = 0; p < g->out_h; p++) {
+    NAME(grad_tile) tile;
+    if (fnn_is_2x2(g))
+        NAME(max_2x2_grad)(g, h0, h1, dy, taps, tap_bytes, dx);
+    else if (!NAME(plan_grad)(g, &tile))
+        NAME(max_scatter)(g, h0, h1, dy, taps, tap_bytes, dx);
+    else
+        NAME(max_grad_tiles)(g, &tile, h0, h1, dy, taps, tap_bytes, dx);
+}
+
+static void NAME(avg_windows)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, int include_pad, const REAL *x, REAL *y)
+{
+    int is_global = fnn_is_global(g);
+    for (ptrdiff_t p = p0; p < p1; p++) {
         fnn_span rows = fnn_rows(g, p);
         for (ptrdiff_t q = 0; q < g->out_w; q++) {
             fnn_span cols = fnn_cols(g, q);
-            REAL sum = 0;
-            for (ptrdiff_t r = rows.low; r < rows.high; r++) {
-                const REAL *row = x + (rows.start + r) * g->in_w + cols.start;
-                for (ptrdiff_t s = cols.low; s < cols.high; s++) sum += row[s];
-            }
-            *y++ = sum / (REAL)fnn_mean_count(g, rows, cols, include_pad);
+            REAL sum = is_global ? NAME(sum_run)(g->in_h * g->in_w, x) : 0;
+            for (ptrdiff_t r = rows.low; r < rows.high && !is_global; r++)
+                sum += NAME(sum_run)(cols.high - cols.low, x + (rows.start + r) * g->in_w + cols.start + cols.low);
+            REAL height = fnn_mean_height(g, p, include_pad);
+            y[p * g->out_w + q] = sum / (height * (REAL)fnn_mean_width(g, q, include_pad));
         }
     }
 }
 
-static void NAME(avg_pool2d_grad)(const fnn_pool2d *g, int include_pad, const REAL *dy, REAL *dx)
+static void NAME(avg_pool2d)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, int include_pad, const REAL *x, REAL *y)
 {
-    memset(dx, 0, g->in_h * g->in_w * sizeof(REAL));
+    NAME(pool_tile) tile;
+    if (fnn_is_2x2(g))
+        NAME(avg_2x2)(g, p0, p1, x, y);
+    else if (fnn_is_global(g) || !NAME(plan_tile)(g, &tile))
+        NAME(avg_windows)(g, p0, p1, include_pad, x, y);
+    else
+        NAME(avg_tiles)(g, &tile, p0, p1, include_pad, x, y);
+}
+
+static void NAME(avg_scatter)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, int include_pad, const REAL *dy,
+                              REAL *dx)
+{
+    memset(dx + h0 * g->in_w, 0, (h1 - h0) * g->in_w * sizeof(REAL));
     for (ptrdiff_t p = 0; p < g->out_h; p++) {
         fnn_span rows = fnn_rows(g, p);
+        REAL height = fnn_mean_height(g, p, include_pad);
+        ptrdiff_t low = fnn_max(h0, rows.start + rows.low), high = fnn_min(h1, rows.start + rows.high);
         for (ptrdiff_t q = 0; q < g->out_w; q++) {
             fnn_span cols = fnn_cols(g, q);
-            REAL share = *dy++ / (REAL)fnn_mean_count(g, rows, cols, include_pad);
-            for (ptrdiff_t r = rows.low; r < rows.high; r++) {
-                REAL *row = dx + (rows.start + r) * g->in_w + cols.start;
+            REAL share = dy[p * g->out_w + q] / (height * (REAL)fnn_mean_width(g, q, include_pad));
+            for (ptrdiff_t h = low; h < high; h++) {
+                REAL *row = dx + h * g->in_w + cols.start;
                 for (ptrdiff_t s = cols.low; s < cols.high; s++) row[s] += share;
             }
         }
     }
 }
+
+static void NAME(avg_pool2d_grad)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, int include_pad, const REAL *dy,
+                                  REAL *dx)
+{
+    NAME(grad_tile) tile;
+    if (fnn_is_2x2(g))
+        NAME(avg_2x2_grad)(g, h0, h1, dy, dx);
+    else if (!NAME(plan_grad)(g, &tile))
+        NAME(avg_scatter)(g, h0, h1, include_pad, dy, dx);
+    else
+        NAME(avg_grad_tiles)(g, &tile, h0, h1, include_pad, dy, dx);
+}
+
+#undef POOL_CELLS
+#undef POOL_TAPS
+#undef TAP_CELLS

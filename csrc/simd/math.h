@@ -31,11 +31,6 @@ typedef uint32_t NAME(vn) __attribute__((vector_size(FNN_VEC_BYTES)));
 typedef uint64_t NAME(vn) __attribute__((vector_size(FNN_VEC_BYTES)));
 #endif
 
-INLINE NAME(v) NAME(select)(NAME(vi) mask, NAME(v) x, NAME(v) y)
-{
-    return (NAME(v))((mask & (NAME(vi))x) | (~mask & (NAME(vi))y));
-}
-
 /* 2^n for a normal result. */
 INLINE NAME(v) NAME(power_of_two)(NAME(vi) n) { return (NAME(v))((n + EXPONENT_BIAS) << EXPONENT_BITS); }
 

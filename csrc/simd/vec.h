@@ -7,9 +7,19 @@ typedef REAL NAME(v) __attribute__((vector_size(FNN_VEC_BYTES)));
 typedef INT NAME(vi) __attribute__((vector_size(FNN_VEC_BYTES)));
 typedef REAL NAME(vu) __attribute__((vector_size(FNN_VEC_BYTES), aligned(sizeof(REAL)), may_alias));
 
+typedef INT NAME(viu) __attribute__((vector_size(FNN_VEC_BYTES), aligned(sizeof(REAL)), may_alias));
+
 INLINE NAME(v) NAME(load)(const REAL *p) { return *(const NAME(vu) *)p; }
 INLINE void NAME(store)(REAL *p, NAME(v) x) { *(NAME(vu) *)p = x; }
+INLINE NAME(vi) NAME(load_int)(const INT *p) { return *(const NAME(viu) *)p; }
+INLINE void NAME(store_int)(INT *p, NAME(vi) x) { *(NAME(viu) *)p = x; }
 INLINE NAME(v) NAME(broadcast)(REAL x) { return x - (NAME(v)){0}; }
+
+/* mask ? x : y in each lane; the compiler makes a blend of it. */
+INLINE NAME(v) NAME(select)(NAME(vi) mask, NAME(v) x, NAME(v) y)
+{
+    return (NAME(v))((mask & (NAME(vi))x) | (~mask & (NAME(vi))y));
+}
 
 /* SHUFFLE(x, y, indices...): index j takes x[j], index LANES + j takes y[j]. The indices are literals. */
 #ifndef SHUFFLE
@@ -50,3 +60,22 @@ INLINE NAME(v) NAME(even)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX_EVE
 #undef INDEX_EVEN
 #undef INDEX_LOW
 #undef INDEX_HIGH
+
+/* The elements of two vectors at even places: x0 x2 ... y0 y2 ..., and at odd places. */
+#if LANES == 16
+#define INDEX_EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define INDEX_ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#elif LANES == 8
+#define INDEX_EVEN 0, 2, 4, 6, 8, 10, 12, 14
+#define INDEX_ODD 1, 3, 5, 7, 9, 11, 13, 15
+#elif LANES == 4
+#define INDEX_EVEN 0, 2, 4, 6
+#define INDEX_ODD 1, 3, 5, 7
+#else
+#define INDEX_EVEN 0, 2
+#define INDEX_ODD 1, 3
+#endif
+INLINE NAME(v) NAME(even)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX_EVEN); }
+INLINE NAME(v) NAME(odd)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX_ODD); }
+#undef INDEX_EVEN
+#undef INDEX_ODD

@@ -88,31 +88,34 @@ cdef inline void sigmoid(Py_ssize_t n, const real *x, real *y) noexcept nogil:
         isa.f64.sigmoid(n, x, y)
 
 
-cdef inline void max_pool2d(const fnn_pool2d *pool, const real *x, real *y, void *taps, int tap_bytes) noexcept nogil:
+cdef inline void max_pool2d(const fnn_pool2d *pool, Py_ssize_t p0, Py_ssize_t p1, const real *x, real *y, void *taps,
+                            int tap_bytes) noexcept nogil:
     if real is float:
-        isa.f32.max_pool2d(pool, x, y, taps, tap_bytes)
+        isa.f32.max_pool2d(pool, p0, p1, x, y, taps, tap_bytes)
     else:
-        isa.f64.max_pool2d(pool, x, y, taps, tap_bytes)
+        isa.f64.max_pool2d(pool, p0, p1, x, y, taps, tap_bytes)
 
 
-cdef inline void max_pool2d_grad(const fnn_pool2d *pool, const real *dy, const void *taps, int tap_bytes,
-                                 real *dx) noexcept nogil:
+cdef inline void max_pool2d_grad(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize_t h1, const real *dy,
+                                 const void *taps, int tap_bytes, real *dx) noexcept nogil:
     if real is float:
-        isa.f32.max_pool2d_grad(pool, dy, taps, tap_bytes, dx)
+        isa.f32.max_pool2d_grad(pool, h0, h1, dy, taps, tap_bytes, dx)
     else:
-        isa.f64.max_pool2d_grad(pool, dy, taps, tap_bytes, dx)
+        isa.f64.max_pool2d_grad(pool, h0, h1, dy, taps, tap_bytes, dx)
 
 
-cdef inline void avg_pool2d(const fnn_pool2d *pool, bint include_pad, const real *x, real *y) noexcept nogil:
+cdef inline void avg_pool2d(const fnn_pool2d *pool, Py_ssize_t p0, Py_ssize_t p1, bint include_pad, const real *x,
+                            real *y) noexcept nogil:
     if real is float:
-        isa.f32.avg_pool2d(pool, include_pad, x, y)
+        isa.f32.avg_pool2d(pool, p0, p1, include_pad, x, y)
     else:
-        isa.f64.avg_pool2d(pool, include_pad, x, y)
+        isa.f64.avg_pool2d(pool, p0, p1, include_pad, x, y)
 
 
-cdef inline void avg_pool2d_grad(const fnn_pool2d *pool, bint include_pad, const real *dy, real *dx) noexcept nogil:
+cdef inline void avg_pool2d_grad(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize_t h1, bint include_pad,
+                                 const real *dy, real *dx) noexcept nogil:
     if real is float:
-        isa.f32.avg_pool2d_grad(pool, include_pad, dy, dx)
+        isa.f32.avg_pool2d_grad(pool, h0, h1, include_pad, dy, dx)
     else:
         isa.f64.avg_pool2d_grad(pool, include_pad, dy, dx)
 
@@ -138,3 +141,6 @@ cdef inline void gather(Py_ssize_t k, const Py_ssize_t *off, Py_ssize_t pieces, 
         isa.f32.gather(k, off, pieces, from_, to, src, dst, width)
     else:
         isa.f64.gather(k, off, pieces, from_, to, src, dst, width)
+
+
+        isa.f64.avg_pool2d_grad(pool, h0, h1, include_pad, dy, dx)

@@ -1,4 +1,4 @@
-"""Pooling and its gradients: one task a plane. Same names as reference/pool2d.py."""
+"""Pooling and its gradients: one task a plane, or a band of its rows. Same names as reference/pool2d.py."""
 
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, uint8_t
@@ -7,7 +7,7 @@ from ._kernels cimport avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
 from ._runtime cimport real, threads_for
 from ._table cimport fnn_pool2d
 
-cdef double NS_PER_TAP = 0.3
+cdef double NS_PER_PIXEL = 0.3
 
 
 def max_pool2d_forward(x, y, argmax, geo):
@@ -54,8 +54,18 @@ cdef fnn_pool2d plane_of(geo, const Py_ssize_t *image, const Py_ssize_t *windows
     return g
 
 
-cdef double nanoseconds(const fnn_pool2d *g, Py_ssize_t planes, Py_ssize_t itemsize) noexcept nogil:
-    return NS_PER_TAP * planes * g.out_h * g.out_w * g.kernel_h * g.kernel_w
+cdef double nanoseconds(const fnn_pool2d *g, Py_ssize_t planes) noexcept nogil:
+    return NS_PER_PIXEL * planes * (g.in_h * g.in_w + g.out_h * g.out_w)
+
+
+cdef Py_ssize_t bands_of(int threads, Py_ssize_t planes, Py_ssize_t rows) noexcept nogil:
+    """How many bands of rows to cut each plane into: more than one where planes alone keep no thread busy."""
+    return 1 if threads == 1 or planes >= 4 * threads else min(rows, (4 * threads + planes - 1) // planes)
+
+
+cdef Py_ssize_t band_row(Py_ssize_t rows, Py_ssize_t multiple, Py_ssize_t band, Py_ssize_t bands) noexcept nogil:
+    """Where band `band` of a plane begins: a multiple of `multiple` rows, or the end."""
+    return min(rows, (rows + multiple - 1) // multiple * band // bands * multiple)
 
 
 cdef int max_forward(const real[:, :, :, ::1] x,      # IN   (N, C, H, W)
@@ -64,8 +74,9 @@ cdef int max_forward(const real[:, :, :, ::1] x,      # IN   (N, C, H, W)
                      int32_t[:, :, :, ::1] ints,      # OUT  (N, C, P, Q) or None: the same
                      geo) except -1:
     cdef fnn_pool2d g = plane_of(geo, x.shape, y.shape)
-    cdef Py_ssize_t planes = x.shape[0] * x.shape[1], plane, tap_bytes = 1
-    cdef int threads = threads_for(nanoseconds(&g, planes, sizeof(real)), planes)
+    cdef Py_ssize_t planes = x.shape[0] * x.shape[1], task, plane, tap_bytes = 1
+    cdef int threads = threads_for(nanoseconds(&g, planes), planes * g.out_h)
+    cdef Py_ssize_t bands = bands_of(threads, planes, g.out_h)
     cdef char *taps = NULL
     if planes == 0:
         return 0
@@ -75,8 +86,10 @@ cdef int max_forward(const real[:, :, :, ::1] x,      # IN   (N, C, H, W)
         taps, tap_bytes = <char *>&ints[0, 0, 0, 0], 4
     cdef const real *image = &x[0, 0, 0, 0]
     cdef real *windows = &y[0, 0, 0, 0]
-    for plane in prange(planes, num_threads=threads, schedule="static", use_threads_if=threads > 1, nogil=True):
-        max_pool2d(&g, image + plane * g.in_h * g.in_w, windows + plane * g.out_h * g.out_w,
+    for task in prange(planes * bands, num_threads=threads, schedule="static", use_threads_if=threads > 1, nogil=True):
+        plane = task // bands
+        max_pool2d(&g, band_row(g.out_h, 1, task % bands, bands), band_row(g.out_h, 1, task % bands + 1, bands),
+                   image + plane * g.in_h * g.in_w, windows + plane * g.out_h * g.out_w,
                    taps + plane * g.out_h * g.out_w * tap_bytes if taps != NULL else NULL, tap_bytes)
     return 0
 
@@ -87,8 +100,9 @@ cdef int max_backward(const real[:, :, :, ::1] dy,            # IN   (N, C, P, Q
                       real[:, :, :, ::1] dx,                  # OUT  (N, C, H, W)
                       geo) except -1:
     cdef fnn_pool2d g = plane_of(geo, dx.shape, dy.shape)
-    cdef Py_ssize_t planes = dx.shape[0] * dx.shape[1], plane, tap_bytes = 1
-    cdef int threads = threads_for(nanoseconds(&g, planes, sizeof(real)), planes)
+    cdef Py_ssize_t planes = dx.shape[0] * dx.shape[1], task, plane, tap_bytes = 1
+    cdef int threads = threads_for(nanoseconds(&g, planes), planes * g.out_h)
+    cdef Py_ssize_t bands = bands_of(threads, planes, g.out_h)
     cdef const char *taps
     if planes == 0:
         return 0
@@ -98,8 +112,11 @@ cdef int max_backward(const real[:, :, :, ::1] dy,            # IN   (N, C, P, Q
         taps, tap_bytes = <const char *>&ints[0, 0, 0, 0], 4
     cdef const real *windows = &dy[0, 0, 0, 0]
     cdef real *image = &dx[0, 0, 0, 0]
-    for plane in prange(planes, num_threads=threads, schedule="static", use_threads_if=threads > 1, nogil=True):
-        max_pool2d_grad(&g, windows + plane * g.out_h * g.out_w, taps + plane * g.out_h * g.out_w * tap_bytes,
+    for task in prange(planes * bands, num_threads=threads, schedule="static", use_threads_if=threads > 1, nogil=True):
+        plane = task // bands
+        max_pool2d_grad(&g, band_row(g.in_h, g.stride_h, task % bands, bands),
+                        band_row(g.in_h, g.stride_h, task % bands + 1, bands),
+                        windows + plane * g.out_h * g.out_w, taps + plane * g.out_h * g.out_w * tap_bytes,
                         tap_bytes, image + plane * g.in_h * g.in_w)
     return 0
 
@@ -108,14 +125,17 @@ cdef int avg_forward(const real[:, :, :, ::1] x,      # IN   (N, C, H, W)
                      real[:, :, :, ::1] y,            # OUT  (N, C, P, Q)
                      geo, bint include_pad) except -1:
     cdef fnn_pool2d g = plane_of(geo, x.shape, y.shape)
-    cdef Py_ssize_t planes = x.shape[0] * x.shape[1], plane
-    cdef int threads = threads_for(nanoseconds(&g, planes, sizeof(real)), planes)
+    cdef Py_ssize_t planes = x.shape[0] * x.shape[1], task, plane
+    cdef int threads = threads_for(nanoseconds(&g, planes), planes * g.out_h)
+    cdef Py_ssize_t bands = bands_of(threads, planes, g.out_h)
     if planes == 0:
         return 0
     cdef const real *image = &x[0, 0, 0, 0]
     cdef real *windows = &y[0, 0, 0, 0]
-    for plane in prange(planes, num_threads=threads, schedule="static", use_threads_if=threads > 1, nogil=True):
-        avg_pool2d(&g, include_pad, image + plane * g.in_h * g.in_w, windows + plane * g.out_h * g.out_w)
+    for task in prange(planes * bands, num_threads=threads, schedule="static", use_threads_if=threads > 1, nogil=True):
+        plane = task // bands
+        avg_pool2d(&g, band_row(g.out_h, 1, task % bands, bands), band_row(g.out_h, 1, task % bands + 1, bands),
+                   include_pad, image + plane * g.in_h * g.in_w, windows + plane * g.out_h * g.out_w)
     return 0
 
 
@@ -123,12 +143,16 @@ cdef int avg_backward(const real[:, :, :, ::1] dy,    # IN   (N, C, P, Q)
                       real[:, :, :, ::1] dx,          # OUT  (N, C, H, W)
                       geo, bint include_pad) except -1:
     cdef fnn_pool2d g = plane_of(geo, dx.shape, dy.shape)
-    cdef Py_ssize_t planes = dx.shape[0] * dx.shape[1], plane
-    cdef int threads = threads_for(nanoseconds(&g, planes, sizeof(real)), planes)
+    cdef Py_ssize_t planes = dx.shape[0] * dx.shape[1], task, plane
+    cdef int threads = threads_for(nanoseconds(&g, planes), planes * g.out_h)
+    cdef Py_ssize_t bands = bands_of(threads, planes, g.out_h)
     if planes == 0:
         return 0
     cdef const real *windows = &dy[0, 0, 0, 0]
     cdef real *image = &dx[0, 0, 0, 0]
-    for plane in prange(planes, num_threads=threads, schedule="static", use_threads_if=threads > 1, nogil=True):
-        avg_pool2d_grad(&g, include_pad, windows + plane * g.out_h * g.out_w, image + plane * g.in_h * g.in_w)
+    for task in prange(planes * bands, num_threads=threads, schedule="static", use_threads_if=threads > 1, nogil=True):
+        plane = task // bands
+        avg_pool2d_grad(&g, band_row(g.in_h, g.stride_h, task % bands, bands),
+                        band_row(g.in_h, g.stride_h, task % bands + 1, bands), include_pad,
+                        windows + plane * g.out_h * g.out_w, image + plane * g.in_h * g.in_w)
     return 0

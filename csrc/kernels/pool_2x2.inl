@@ -1,0 +1,191 @@
+/* 2x2 windows side by side, straight from the image: two rows are loaded, split into even and odd columns, and met.
+ *
+ * Vectors run over the end of a row. What they write there is garbage until the next row is written, so rows go in
+ * ascending order; where there is no next row, they go by way of a local copy. */
+#define TAP_CELLS 1024 /* taps are widened and narrowed in runs of whole rows: byte conversions like long loops */
+
+typedef struct {
+    NAME(v) value;
+    NAME(vi) tap;
+} NAME(winner);
+
+/* The candidate against the winner so far; all taps before it have been met. */
+INLINE void NAME(meet)(NAME(winner) *best, NAME(v) candidate, NAME(vi) tap)
+{
+    NAME(vi) wins = (candidate > best->value) | (candidate != candidate);
+    best->value = NAME(select)(wins, candidate, best->value);
+    best->tap = (wins & tap) | (~wins & best->tap);
+}
+
+INLINE NAME(vi) NAME(broadcast_int)(INT x) { return x - (NAME(vi)){0}; }
+
+INLINE NAME(winner) NAME(pool_2x2_vector)(int is_max, const REAL *top, const REAL *bottom)
+{
+    NAME(v) a = NAME(load)(top), b = NAME(load)(top + LANES), c = NAME(load)(bottom), d = NAME(load)(bottom + LANES);
+    NAME(winner) best = {NAME(even)(a, b), {0}};
+    if (!is_max) {
+        best.value = (best.value + NAME(odd)(a, b) + NAME(even)(c, d) + NAME(odd)(c, d)) * (REAL)0.25;
+        return best;
+    }
+    NAME(meet)(&best, NAME(odd)(a, b), NAME(broadcast_int)(1));
+    NAME(meet)(&best, NAME(even)(c, d), NAME(broadcast_int)(2));
+    NAME(meet)(&best, NAME(odd)(c, d), NAME(broadcast_int)(3));
+    return best;
+}
+
+/* n <= LANES windows where whole vectors would leave the arrays. */
+INLINE void NAME(pool_2x2_rest)(int is_max, ptrdiff_t n, const REAL *top, const REAL *bottom, REAL *y, INT *taps)
+{
+    REAL rows[2][2 * LANES] = {{0}};
+    for (ptrdiff_t i = 0; i < 2 * n; i++) {
+        rows[0][i] = top[i];
+        rows[1][i] = bottom[i];
+    }
+    NAME(winner) best = NAME(pool_2x2_vector)(is_max, rows[0], rows[1]);
+    for (ptrdiff_t i = 0; i < n; i++) y[i] = best.value[i];
+    if (taps != NULL) NAME(store_int)(taps, best.tap);
+}
+
+/* One row of windows, columns q0 <= q < q1. */
+INLINE void NAME(pool_2x2_row)(int is_max, ptrdiff_t n, const REAL *top, const REAL *bottom, const REAL *x_end, REAL *y,
+                               REAL *y_end, INT *taps)
+{
+    for (ptrdiff_t q = 0; q < n; q += LANES) {
+        const REAL *low = bottom + 2 * q;
+        if (q + LANES > n && (x_end - low < 2 * LANES || y_end - (y + q) < LANES)) {
+            NAME(pool_2x2_rest)(is_max, n - q, top + 2 * q, low, y + q, taps == NULL ? NULL : taps + q);
+            return;
+        }
+        NAME(winner) best = NAME(pool_2x2_vector)(is_max, top + 2 * q, low);
+        NAME(store)(y + q, best.value);
+        if (taps != NULL) NAME(store_int)(taps + q, best.tap);
+    }
+}
+
+static void NAME(avg_2x2)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, const REAL *x, REAL *y)
+{
+    for (ptrdiff_t p = p0; p < p1; p++)
+        NAME(pool_2x2_row)(0, g->out_w, x + 2 * p * g->in_w, x + (2 * p + 1) * g->in_w, x + g->in_h * g->in_w,
+                           y + p * g->out_w, y + p1 * g->out_w, NULL);
+}
+
+static void NAME(narrow_taps)(ptrdiff_t n, const INT *from, void *taps, int tap_bytes, ptrdiff_t start)
+{
+    if (tap_bytes == 1) {
+        uint8_t *to = (uint8_t *)taps + start;
+        for (ptrdiff_t i = 0; i < n; i++) to[i] = (uint8_t)from[i];
+    } else {
+        int32_t *to = (int32_t *)taps + start;
+        for (ptrdiff_t i = 0; i < n; i++) to[i] = (int32_t)from[i];
+    }
+}
+
+static void NAME(widen_taps)(ptrdiff_t n, const void *taps, int tap_bytes, ptrdiff_t start, INT *to)
+{
+    if (tap_bytes == 1) {
+        const uint8_t *from = (const uint8_t *)taps + start;
+        for (ptrdiff_t i = 0; i < n; i++) to[i] = from[i];
+    } else {
+        const int32_t *from = (const int32_t *)taps + start;
+        for (ptrdiff_t i = 0; i < n; i++) to[i] = from[i];
+    }
+}
+
+/* A run of windows whose taps fit their cells: several rows, or a part of one row. */
+static void NAME(max_2x2)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, const REAL *x, REAL *y, void *taps,
+                          int tap_bytes)
+{
+    INT cells[TAP_CELLS + LANES];
+    const REAL *x_end = x + g->in_h * g->in_w;
+    REAL *y_end = y + p1 * g->out_w;
+    ptrdiff_t width = fnn_min(g->out_w, TAP_CELLS), rows = TAP_CELLS / width;
+    if (taps == NULL) {
+        for (ptrdiff_t p = p0; p < p1; p++)
+            NAME(pool_2x2_row)(1, g->out_w, x + 2 * p * g->in_w, x + (2 * p + 1) * g->in_w, x_end, y + p * g->out_w,
+                               y_end, NULL);
+        return;
+    }
+    for (ptrdiff_t p = p0; p < p1; p += rows)
+        for (ptrdiff_t q = 0; q < g->out_w; q += width) {
+            ptrdiff_t n = fnn_min(width, g->out_w - q), n_rows = fnn_min(rows, p1 - p);
+            for (ptrdiff_t i = 0; i < n_rows; i++) {
+                const REAL *top = x + 2 * (p + i) * g->in_w + 2 * q;
+                NAME(pool_2x2_row)(1, n, top, top + g->in_w, x_end, y + (p + i) * g->out_w + q, y_end, cells + i * n);
+            }
+            NAME(narrow_taps)(n * n_rows, cells, taps, tap_bytes, p * g->out_w + q);
+        }
+}
+
+/* LANES windows' gradients to two rows of pixels. */
+INLINE void NAME(grad_2x2_vector)(int is_max, NAME(v) dy, NAME(vi) tap, REAL *top, REAL *bottom)
+{
+    NAME(v) part[4];
+    for (int i = 0; i < 4; i++)
+        part[i] = is_max ? (NAME(v))((tap == i) & (NAME(vi))(dy + 0)) : dy * (REAL)0.25;
+    NAME(store)(top, NAME(zip_low)(part[0], part[1]));
+    NAME(store)(top + LANES, NAME(zip_high)(part[0], part[1]));
+    NAME(store)(bottom, NAME(zip_low)(part[2], part[3]));
+    NAME(store)(bottom + LANES, NAME(zip_high)(part[2], part[3]));
+}
+
+/* n <= LANES windows; their two rows of pixels are whole vectors only where the next rows are still to be written. */
+INLINE void NAME(grad_2x2_rest)(int is_max, ptrdiff_t n, const REAL *dy, const INT *taps, REAL *top, REAL *bottom)
+{
+    REAL from[LANES] = {0}, rows[2][2 * LANES];
+    for (ptrdiff_t i = 0; i < n; i++) from[i] = dy[i];
+    NAME(grad_2x2_vector)(is_max, NAME(load)(from), is_max ? NAME(load_int)(taps) : (NAME(vi)){0}, rows[0], rows[1]);
+    for (ptrdiff_t i = 0; i < 2 * n; i++) {
+        top[i] = rows[0][i];
+        bottom[i] = rows[1][i];
+    }
+}
+
+/* One row of windows. The vector that may run over goes first: what it leaves in the second row is overwritten. */
+INLINE void NAME(grad_2x2_row)(int is_max, ptrdiff_t n, const REAL *dy, const REAL *dy_end, const INT *taps, REAL *top,
+                               REAL *bottom, REAL *dx_end)
+{
+    ptrdiff_t whole = n / LANES * LANES;
+    if (whole < n) {
+        const REAL *from = dy + whole;
+        if (dy_end - from < LANES || dx_end - (bottom + 2 * whole) < 2 * LANES)
+            NAME(grad_2x2_rest)(is_max, n - whole, from, taps + whole, top + 2 * whole, bottom + 2 * whole);
+        else
+            NAME(grad_2x2_vector)(is_max, NAME(load)(from), is_max ? NAME(load_int)(taps + whole) : (NAME(vi)){0},
+                                  top + 2 * whole, bottom + 2 * whole);
+    }
+    for (ptrdiff_t q = 0; q < whole; q += LANES)
+        NAME(grad_2x2_vector)(is_max, NAME(load)(dy + q), is_max ? NAME(load_int)(taps + q) : (NAME(vi)){0},
+                              top + 2 * q, bottom + 2 * q);
+}
+
+INLINE void NAME(grad_2x2)(int is_max, const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, const REAL *dy,
+                           const void *taps, int tap_bytes, REAL *dx)
+{
+    INT cells[TAP_CELLS + LANES];
+    const REAL *dy_end = dy + g->out_h * g->out_w;
+    REAL *dx_end = dx + h1 * g->in_w;
+    ptrdiff_t width = fnn_min(g->out_w, TAP_CELLS), rows = TAP_CELLS / width, p1 = fnn_min(h1 / 2, g->out_h);
+    for (ptrdiff_t p = h0 / 2; p < p1; p += rows)
+        for (ptrdiff_t q = 0; q < g->out_w; q += width) {
+            ptrdiff_t n = fnn_min(width, g->out_w - q), n_rows = fnn_min(rows, p1 - p);
+            if (is_max) NAME(widen_taps)(n * n_rows, taps, tap_bytes, p * g->out_w + q, cells);
+            for (ptrdiff_t i = 0; i < n_rows; i++) {
+                REAL *top = dx + 2 * (p + i) * g->in_w + 2 * q, *row_end = width < g->out_w ? top + 2 * n : dx_end;
+                NAME(grad_2x2_row)(is_max, n, dy + (p + i) * g->out_w + q, dy_end, cells + i * n, top, top + g->in_w,
+                                   row_end);
+                for (ptrdiff_t w = 2 * g->out_w; w < g->in_w; w++) top[w - 2 * q] = top[g->in_w + w - 2 * q] = 0;
+            }
+        }
+    for (ptrdiff_t i = fnn_max(h0, 2 * g->out_h) * g->in_w; i < h1 * g->in_w; i++) dx[i] = 0;
+}
+
+static void NAME(max_2x2_grad)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, const REAL *dy, const void *taps,
+                               int tap_bytes, REAL *dx)
+{
+    NAME(grad_2x2)(1, g, h0, h1, dy, taps, tap_bytes, dx);
+}
+
+static void NAME(avg_2x2_grad)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, const REAL *dy, REAL *dx)
+{
+    NAME(grad_2x2)(0, g, h0, h1, dy, NULL, 0, dx);
+}

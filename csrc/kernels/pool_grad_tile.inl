@@ -1,0 +1,180 @@
+/* Gradients of pooling by tiles of pixels: each pixel gathers from the windows that cover it, in their order. The
+ * windows' gradients are copied once between zeros, so that windows that do not exist add nothing. Column w of a
+ * window's row lies in phase (w + pad_w) % stride_w; tap s serves one phase, and there all reads are unit-stride. */
+
+typedef struct {
+    ptrdiff_t offset; /* from a pixel's column j = (w + pad_w) / stride_w to the window */
+    INT tap;
+} NAME(source);
+
+typedef struct {
+    REAL dy[POOL_CELLS + LANES];
+    union {
+        INT tap[POOL_CELLS + LANES];   /* max */
+        REAL width[POOL_CELLS + LANES]; /* average: the windows' widths */
+    } with;
+    REAL phase[POOL_CELLS + (POOL_TAPS + 1) * LANES]; /* one row's sums, by phases, where there are three or more */
+    NAME(source) source[POOL_CELLS / 8];
+} NAME(grad_cells);
+
+typedef struct {
+    ptrdiff_t nh, nj; /* pixel rows, and columns of each phase */
+    ptrdiff_t pitch;  /* of the windows' copy: `past` columns lie before a pixel's own */
+    ptrdiff_t past;
+} NAME(grad_tile);
+
+/* Returns 0 where going through the windows is as good, or no tile fits its cells. */
+static int NAME(plan_grad)(const fnn_pool2d *g, NAME(grad_tile) *tile)
+{
+    ptrdiff_t taps = g->kernel_h * g->kernel_w, reach = (g->kernel_h - 1) * g->dilation_h + 1, rows;
+    if (g->kernel_h > POOL_TAPS || g->kernel_w > POOL_TAPS || g->stride_w > POOL_TAPS || taps > POOL_CELLS / 8 ||
+        taps > 16 * g->stride_h * g->stride_w)
+        return 0;
+    tile->past = (g->kernel_w - 1) * g->dilation_w / g->stride_w;
+    if (tile->past >= POOL_CELLS) return 0;
+    tile->nj = (g->in_w - 1 + g->pad_w) / g->stride_w + 1;
+    for (;; tile->nj = (tile->nj + 1) / 2) {
+        tile->pitch = tile->nj + tile->past;
+        rows = POOL_CELLS / tile->pitch;
+        tile->nh = (rows - 1) * g->stride_h - reach + 2;
+        if (tile->nj * g->stride_w > POOL_CELLS) continue;
+        if (tile->nh >= fnn_min(2 * reach, g->in_h) || tile->nj <= 4 * LANES) break;
+    }
+    return tile->nh >= 1;
+}
+
+/* Windows pa..pb-1 by columns q0..q0+pitch-1, zeros for those that do not exist. */
+INLINE void NAME(stage_windows)(int is_max, const fnn_pool2d *g, ptrdiff_t pitch, ptrdiff_t pa, ptrdiff_t pb,
+                                ptrdiff_t q0, int include_pad, const REAL *dy, const void *taps, int tap_bytes,
+                                NAME(grad_cells) *cells)
+{
+    ptrdiff_t low = fnn_min(pitch, fnn_max(0, -q0)), high = fnn_max(low, fnn_min(pitch, g->out_w - q0));
+    if (!is_max) {
+        for (ptrdiff_t j = 0; j < pitch; j++) cells->with.width[j] = 1;
+        for (ptrdiff_t j = low; j < high; j++) cells->with.width[j] = fnn_mean_width(g, q0 + j, include_pad);
+    }
+    for (ptrdiff_t p = pa; p < pb; p++) {
+        REAL *to = cells->dy + (p - pa) * pitch;
+        ptrdiff_t from = p * g->out_w + q0;
+        NAME(copy_over)(high - low, dy + from + low, dy + g->out_h * g->out_w, to + low);
+        for (ptrdiff_t j = 0; j < low; j++) to[j] = 0;
+        for (ptrdiff_t j = high; j < pitch; j++) to[j] = 0;
+        if (is_max) {
+            INT *tap = cells->with.tap + (p - pa) * pitch;
+            NAME(widen_taps)(high - low, taps, tap_bytes, from + low, tap + low);
+            for (ptrdiff_t j = 0; j < low; j++) tap[j] = 0;
+            for (ptrdiff_t j = high; j < pitch; j++) tap[j] = 0;
+        } else {
+            REAL height = fnn_mean_height(g, p, include_pad);
+            for (ptrdiff_t j = 0; j < pitch; j++) to[j] /= cells->with.width[j] * height;
+        }
+    }
+}
+
+/* The windows that cover row h, for pixels of one phase, in their order. Returns how many. */
+static ptrdiff_t NAME(list_sources)(const fnn_pool2d *g, const NAME(grad_tile) *tile, ptrdiff_t h, ptrdiff_t pa,
+                                    ptrdiff_t pb, ptrdiff_t phase, NAME(source) *source)
+{
+    ptrdiff_t n = 0;
+    for (ptrdiff_t p = pa; p < pb; p++) {
+        ptrdiff_t below = h + g->pad_h - p * g->stride_h, r = below / g->dilation_h;
+        if (below < 0 || r >= g->kernel_h || r * g->dilation_h != below) continue;
+        for (ptrdiff_t s = g->kernel_w - 1; s >= 0; s--) {
+            ptrdiff_t at = s * g->dilation_w;
+            if (at % g->stride_w == phase)
+                source[n++] = (NAME(source)){(p - pa) * tile->pitch + tile->past - at / g->stride_w,
+                                             (INT)(r * g->kernel_w + s)};
+        }
+    }
+    return n;
+}
+
+INLINE NAME(v) NAME(gather)(int is_max, ptrdiff_t n, const NAME(source) *source, const NAME(grad_cells) *cells,
+                            ptrdiff_t j)
+{
+    NAME(v) sum = {0};
+    for (ptrdiff_t i = 0; i < n; i++) {
+        NAME(v) dy = NAME(load)(cells->dy + source[i].offset + j);
+        if (is_max) {
+            NAME(vi) is_winner = NAME(load_int)(cells->with.tap + source[i].offset + j) == source[i].tap;
+            dy = (NAME(v))(is_winner & (NAME(vi))dy);
+        }
+        sum += dy;
+    }
+    return sum;
+}
+
+/* Stores what fits before the end. */
+INLINE void NAME(store_until)(REAL *to, const REAL *end, NAME(v) value)
+{
+    if (end - to >= LANES)
+        NAME(store)(to, value);
+    else
+        for (ptrdiff_t i = 0; i < end - to; i++) to[i] = value[i];
+}
+
+/* Pixels w0..w1-1 of row h. Column j counts from the tile's first. Whole vectors are stored up to `end`. */
+INLINE void NAME(gather_row)(int is_max, const fnn_pool2d *g, const NAME(grad_tile) *tile, ptrdiff_t h, ptrdiff_t pa,
+                             ptrdiff_t pb, ptrdiff_t j0, ptrdiff_t w0, ptrdiff_t w1, NAME(grad_cells) *cells, REAL *row,
+                             const REAL *end)
+{
+    ptrdiff_t stride = g->stride_w, first = w0 + g->pad_w - j0 * stride;
+    if (stride == 1) {
+        ptrdiff_t n = NAME(list_sources)(g, tile, h, pa, pb, 0, cells->source);
+        for (ptrdiff_t w = w0; w < w1; w += LANES)
+            NAME(store_until)(row + w, end, NAME(gather)(is_max, n, cells->source, cells, first + w - w0));
+    } else if (stride == 2) {
+        ptrdiff_t phase = first % 2;
+        ptrdiff_t n = NAME(list_sources)(g, tile, h, pa, pb, phase, cells->source);
+        NAME(source) *next = cells->source + n;
+        ptrdiff_t n_next = NAME(list_sources)(g, tile, h, pa, pb, 1 - phase, next);
+        for (ptrdiff_t w = w0, j = first / 2; w < w1; w += 2 * LANES, j += LANES) {
+            NAME(v) a = NAME(gather)(is_max, n, cells->source, cells, j);
+            NAME(v) b = NAME(gather)(is_max, n_next, next, cells, j + phase);
+            NAME(store_until)(row + w, end, NAME(zip_low)(a, b));
+            if (w1 - w > LANES) NAME(store_until)(row + w + LANES, end, NAME(zip_high)(a, b));
+        }
+    } else {
+        for (ptrdiff_t f = 0; f < stride; f++) {
+            ptrdiff_t n = NAME(list_sources)(g, tile, h, pa, pb, f, cells->source);
+            for (ptrdiff_t j = 0; j < tile->nj; j += LANES)
+                NAME(store)(cells->phase + j, NAME(gather)(is_max, n, cells->source, cells, j));
+            for (ptrdiff_t w = j0 * stride + f - g->pad_w, j = 0; w < w1; w += stride, j++)
+                if (w >= w0) row[w] = cells->phase[j];
+        }
+    }
+}
+
+INLINE void NAME(grad_by_tiles)(int is_max, const fnn_pool2d *g, const NAME(grad_tile) *tile, ptrdiff_t h0,
+                                ptrdiff_t h1, int include_pad, const REAL *dy, const void *taps, int tap_bytes,
+                                REAL *dx)
+{
+    NAME(grad_cells) cells;
+    ptrdiff_t reach = (g->kernel_h - 1) * g->dilation_h;
+    for (ptrdiff_t h = h0; h < h1; h += tile->nh)
+        for (ptrdiff_t j = 0; j * g->stride_w - g->pad_w < g->in_w; j += tile->nj) {
+            ptrdiff_t w0 = fnn_max(0, j * g->stride_w - g->pad_w), bottom = fnn_min(h + tile->nh, h1);
+            ptrdiff_t w1 = fnn_min(g->in_w, (j + tile->nj) * g->stride_w - g->pad_w);
+            ptrdiff_t pa = fnn_max(0, fnn_ceil_div(h + g->pad_h - reach, g->stride_h));
+            ptrdiff_t pb = fnn_min(g->out_h, (bottom - 1 + g->pad_h) / g->stride_h + 1);
+            NAME(stage_windows)(is_max, g, tile->pitch, pa, pb, j - tile->past, include_pad, dy, taps, tap_bytes,
+                                &cells);
+            for (ptrdiff_t at = h; at < bottom; at++) {
+                REAL *row = dx + at * g->in_w;
+                NAME(gather_row)(is_max, g, tile, at, pa, pb, j, w0, w1, &cells, row,
+                                 w1 - w0 < g->in_w ? row + w1 : dx + h1 * g->in_w);
+            }
+        }
+}
+
+static void NAME(max_grad_tiles)(const fnn_pool2d *g, const NAME(grad_tile) *tile, ptrdiff_t h0, ptrdiff_t h1,
+                                 const REAL *dy, const void *taps, int tap_bytes, REAL *dx)
+{
+    NAME(grad_by_tiles)(1, g, tile, h0, h1, 0, dy, taps, tap_bytes, dx);
+}
+
+static void NAME(avg_grad_tiles)(const fnn_pool2d *g, const NAME(grad_tile) *tile, ptrdiff_t h0, ptrdiff_t h1,
+                                 int include_pad, const REAL *dy, REAL *dx)
+{
+    NAME(grad_by_tiles)(0, g, tile, h0, h1, include_pad, dy, NULL, 0, dx);
+}
