@@ -38,8 +38,9 @@ typedef struct {
                             int tap_bytes, REAL *dx);
     /* pool.inl: means, each over the pixels of its window; include_pad: with the zeros of the padding, but not what
      * hangs over it. */
-    void (*avg_pool2d)(const fnn_pool2d *pool, int include_pad, const REAL *x, REAL *y);
-    void (*avg_pool2d_grad)(const fnn_pool2d *pool, int include_pad, const REAL *dy, REAL *dx);
+    void (*avg_pool2d)(const fnn_pool2d *pool, ptrdiff_t p0, ptrdiff_t p1, int include_pad, const REAL *x, REAL *y);
+    void (*avg_pool2d_grad)(const fnn_pool2d *pool, ptrdiff_t h0, ptrdiff_t h1, int include_pad, const REAL *dy,
+                            REAL *dx);
 
     /* conv.inl: rows of dst, one after the other: `before` zeros, src[i*src_rs + j*src_cs] for j < n, `after` zeros. */
     void (*pad_rows)(ptrdiff_t rows, ptrdiff_t before, ptrdiff_t n, ptrdiff_t after, const REAL *src,
@@ -50,7 +51,4 @@ typedef struct {
      * this order: to[] ascends, so that a piece overwrites what the one before wrote past its end. */
     void (*gather)(ptrdiff_t k, const ptrdiff_t *off, ptrdiff_t pieces, const ptrdiff_t *from, const ptrdiff_t *to,
                    const REAL *src, REAL *dst, ptrdiff_t width);
-    void (*avg_pool2d)(const fnn_pool2d *pool, ptrdiff_t p0, ptrdiff_t p1, int include_pad, const REAL *x, REAL *y);
-    void (*avg_pool2d_grad)(const fnn_pool2d *pool, ptrdiff_t h0, ptrdiff_t h1, int include_pad, const REAL *dy,
-                            REAL *dx);
 } TABLE;

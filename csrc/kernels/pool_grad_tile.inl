@@ -89,8 +89,8 @@ static ptrdiff_t NAME(list_sources)(const fnn_pool2d *g, const NAME(grad_tile) *
     return n;
 }
 
-INLINE NAME(v) NAME(gather)(int is_max, ptrdiff_t n, const NAME(source) *source, const NAME(grad_cells) *cells,
-                            ptrdiff_t j)
+INLINE NAME(v) NAME(gather_pixels)(int is_max, ptrdiff_t n, const NAME(source) *source,
+                                   const NAME(grad_cells) *cells, ptrdiff_t j)
 {
     NAME(v) sum = {0};
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -122,15 +122,15 @@ INLINE void NAME(gather_row)(int is_max, const fnn_pool2d *g, const NAME(grad_ti
     if (stride == 1) {
         ptrdiff_t n = NAME(list_sources)(g, tile, h, pa, pb, 0, cells->source);
         for (ptrdiff_t w = w0; w < w1; w += LANES)
-            NAME(store_until)(row + w, end, NAME(gather)(is_max, n, cells->source, cells, first + w - w0));
+            NAME(store_until)(row + w, end, NAME(gather_pixels)(is_max, n, cells->source, cells, first + w - w0));
     } else if (stride == 2) {
         ptrdiff_t phase = first % 2;
         ptrdiff_t n = NAME(list_sources)(g, tile, h, pa, pb, phase, cells->source);
         NAME(source) *next = cells->source + n;
         ptrdiff_t n_next = NAME(list_sources)(g, tile, h, pa, pb, 1 - phase, next);
         for (ptrdiff_t w = w0, j = first / 2; w < w1; w += 2 * LANES, j += LANES) {
-            NAME(v) a = NAME(gather)(is_max, n, cells->source, cells, j);
-            NAME(v) b = NAME(gather)(is_max, n_next, next, cells, j + phase);
+            NAME(v) a = NAME(gather_pixels)(is_max, n, cells->source, cells, j);
+            NAME(v) b = NAME(gather_pixels)(is_max, n_next, next, cells, j + phase);
             NAME(store_until)(row + w, end, NAME(zip_low)(a, b));
             if (w1 - w > LANES) NAME(store_until)(row + w + LANES, end, NAME(zip_high)(a, b));
         }
@@ -138,7 +138,7 @@ INLINE void NAME(gather_row)(int is_max, const fnn_pool2d *g, const NAME(grad_ti
         for (ptrdiff_t f = 0; f < stride; f++) {
             ptrdiff_t n = NAME(list_sources)(g, tile, h, pa, pb, f, cells->source);
             for (ptrdiff_t j = 0; j < tile->nj; j += LANES)
-                NAME(store)(cells->phase + j, NAME(gather)(is_max, n, cells->source, cells, j));
+                NAME(store)(cells->phase + j, NAME(gather_pixels)(is_max, n, cells->source, cells, j));
             for (ptrdiff_t w = j0 * stride + f - g->pad_w, j = 0; w < w1; w += stride, j++)
                 if (w >= w0) row[w] = cells->phase[j];
         }

@@ -134,7 +134,7 @@ INLINE void NAME(meet_columns_of)(int is_max, int with_taps, ptrdiff_t kernel, p
     }
 }
 
-/* Padding never wins: only where all pixels are -inf can a tap lie left of the image, and then the first pixel's wins. */
+/* Padding never wins: only where all pixels are -inf can the tap lie left of the image; the first pixel's is meant. */
 INLINE void NAME(skip_padding)(const fnn_pool2d *g, ptrdiff_t q0, ptrdiff_t nq, INT *tap)
 {
     for (ptrdiff_t q = q0; q < q0 + nq && q * g->stride_w < g->pad_w; q++) {

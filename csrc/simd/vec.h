@@ -46,18 +46,6 @@ INLINE NAME(v) NAME(select)(NAME(vi) mask, NAME(v) x, NAME(v) y)
 #endif
 INLINE NAME(v) NAME(zip_low)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX_LOW); }
 INLINE NAME(v) NAME(zip_high)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX_HIGH); }
-/* Elements 0, 2, 4 ... of x followed by y. */
-#if LANES == 16
-#define INDEX_EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
-#elif LANES == 8
-#define INDEX_EVEN 0, 2, 4, 6, 8, 10, 12, 14
-#elif LANES == 4
-#define INDEX_EVEN 0, 2, 4, 6
-#else
-#define INDEX_EVEN 0, 2
-#endif
-INLINE NAME(v) NAME(even)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX_EVEN); }
-#undef INDEX_EVEN
 #undef INDEX_LOW
 #undef INDEX_HIGH
 

@@ -117,7 +117,7 @@ cdef inline void avg_pool2d_grad(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize
     if real is float:
         isa.f32.avg_pool2d_grad(pool, h0, h1, include_pad, dy, dx)
     else:
-        isa.f64.avg_pool2d_grad(pool, include_pad, dy, dx)
+        isa.f64.avg_pool2d_grad(pool, h0, h1, include_pad, dy, dx)
 
 
 cdef inline void pad_rows(Py_ssize_t rows, Py_ssize_t before, Py_ssize_t n, Py_ssize_t after, const real *src,
@@ -141,6 +141,3 @@ cdef inline void gather(Py_ssize_t k, const Py_ssize_t *off, Py_ssize_t pieces, 
         isa.f32.gather(k, off, pieces, from_, to, src, dst, width)
     else:
         isa.f64.gather(k, off, pieces, from_, to, src, dst, width)
-
-
-        isa.f64.avg_pool2d_grad(pool, h0, h1, include_pad, dy, dx)

@@ -25,12 +25,6 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*exp)(Py_ssize_t n, const float *x, float *y) noexcept nogil
         void (*tanh)(Py_ssize_t n, const float *x, float *y) noexcept nogil
         void (*sigmoid)(Py_ssize_t n, const float *x, float *y) noexcept nogil
-        void (*max_pool2d)(const fnn_pool2d *pool, const float *x, float *y, void *taps,
-                           int tap_bytes) noexcept nogil
-        void (*max_pool2d_grad)(const fnn_pool2d *pool, const float *dy, const void *taps, int tap_bytes,
-                                float *dx) noexcept nogil
-        void (*avg_pool2d)(const fnn_pool2d *pool, int include_pad, const float *x, float *y) noexcept nogil
-        void (*avg_pool2d_grad)(const fnn_pool2d *pool, int include_pad, const float *dy, float *dx) noexcept nogil
         void (*pad_rows)(Py_ssize_t rows, Py_ssize_t before, Py_ssize_t n, Py_ssize_t after, const float *src,
                          Py_ssize_t src_rs, Py_ssize_t src_cs, float *dst) noexcept nogil
         void (*spread)(Py_ssize_t n, const float *src, float *dst, Py_ssize_t dst_cs) noexcept nogil
@@ -65,12 +59,6 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*exp)(Py_ssize_t n, const double *x, double *y) noexcept nogil
         void (*tanh)(Py_ssize_t n, const double *x, double *y) noexcept nogil
         void (*sigmoid)(Py_ssize_t n, const double *x, double *y) noexcept nogil
-        void (*max_pool2d)(const fnn_pool2d *pool, const double *x, double *y, void *taps,
-                           int tap_bytes) noexcept nogil
-        void (*max_pool2d_grad)(const fnn_pool2d *pool, const double *dy, const void *taps, int tap_bytes,
-                                double *dx) noexcept nogil
-        void (*avg_pool2d)(const fnn_pool2d *pool, int include_pad, const double *x, double *y) noexcept nogil
-        void (*avg_pool2d_grad)(const fnn_pool2d *pool, int include_pad, const double *dy, double *dx) noexcept nogil
         void (*pad_rows)(Py_ssize_t rows, Py_ssize_t before, Py_ssize_t n, Py_ssize_t after, const double *src,
                          Py_ssize_t src_rs, Py_ssize_t src_cs, double *dst) noexcept nogil
         void (*spread)(Py_ssize_t n, const double *src, double *dst, Py_ssize_t dst_cs) noexcept nogil
