@@ -92,9 +92,10 @@ DIRECTIVES = {
 def extension(path):
     name = Path(path).stem
     linked = [f"fnn_{isa}" for isa in reversed(isas)] if name == "_runtime" else []
+    used = [*glob("csrc/*.h"), "csrc/kernel_table.inl", *glob("fastnn/native/*.h")]
     return Extension(
         f"fastnn.native.{name}", [path], include_dirs=["csrc"], libraries=linked,
-        depends=[*HEADERS, *glob("csrc/*.c")] if linked else [*glob("csrc/*.h"), "csrc/kernel_table.inl", *glob("fastnn/native/*.h")],
+        depends=[*HEADERS, *glob("csrc/*.c")] if linked else used,
         define_macros=[("Py_LIMITED_API", "0x030B0000"), ("CYTHON_LIMITED_API", "1")], py_limited_api=True,
         extra_compile_args=[*C_FLAGS[:-2], *OPTIMISE, *SANITISE, *omp_compile],
         extra_link_args=[*SANITISE, *omp_link],

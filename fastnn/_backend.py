@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -14,7 +15,7 @@ def _load(name):
     return importlib.import_module(f"fastnn.{name}.backend")
 
 
-_active = ContextVar("fastnn_backend", default=_load(os.environ.get("FASTNN_BACKEND", "native")))
+_active = ContextVar("fastnn_backend", default=_load(os.environ.get("FASTNN_BACKEND", "native")))  # noqa: B039 a module
 
 active = _active.get  # the module whose functions the functional layer calls
 
@@ -25,7 +26,7 @@ def name():
 
 
 @contextmanager
-def use_backend(name):
+def use_backend(name: str) -> Iterator[None]:
     """Run everything inside the `with` block on the backend `name`: "native" or "reference".
 
     The choice holds for the current thread (or asyncio task) only. Raises ValueError for any other name.

@@ -7,10 +7,9 @@ backend: C-contiguous, aligned, native-endian float32 or float64 arrays and plai
 import operator
 
 import numpy as np
-from numpy import ndarray
 
 from . import _memory
-from .native._arrays import ready
+from .native._arrays import ready  # noqa: F401 part of this module's helpers
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 MAX_INT = 2**31 - 1  # every stride, padding and kernel extent fits a C int

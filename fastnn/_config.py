@@ -9,11 +9,11 @@ from .native import _blocks, _runtime
 DEFAULT_MEMORY_LIMIT = 1 << 28
 
 
-def show_config():
+def show_config() -> dict[str, object]:
     """Print the version, backend, instruction sets, OpenMP and threads; return the same as a dict."""
     from . import __version__
 
-    config = {
+    config: dict[str, object] = {
         "version": __version__,
         "backend": _backend.name(),
         "isa_built": _runtime.isa_built(),

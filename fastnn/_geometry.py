@@ -202,7 +202,7 @@ def _weight(shape):
 
 
 def _check_channels(x_shape, weight_shape, groups):
-    channels, n_filters, group_channels = x_shape[-3], *weight_shape[:2]
+    channels, (n_filters, group_channels) = x_shape[-3], weight_shape[:2]
     if n_filters % groups:
         raise ValueError(f"groups: expected a divisor of the {n_filters} filters of weight, got {groups}")
     if channels != groups * group_channels:

@@ -6,7 +6,7 @@ from . import _check
 from .native import _runtime
 
 
-def set_num_threads(n):
+def set_num_threads(n: int) -> None:
     """Use at most `n` threads from now on, in the whole process. Results do not depend on it, not in a bit.
 
     Raises TypeError or ValueError unless n is an integer >= 1.
@@ -14,7 +14,7 @@ def set_num_threads(n):
     _runtime.set_threads(_check.integer("n", n, 1, 1024))
 
 
-def get_num_threads():
+def get_num_threads() -> int:
     """The number of threads in use: what was asked for, or less where OpenMP's own limit has been lowered since."""
     return _runtime.get_threads()
 

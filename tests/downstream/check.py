@@ -5,7 +5,7 @@ import json
 import pickle
 
 import numpy as np
-from digitnet import RowReader, train_step
+from digitnet import RowReader, probabilities, train_step
 
 import fastnn
 from fastnn import optim
@@ -24,6 +24,7 @@ def main():
     print(json.dumps({
         "file": fastnn.__file__,
         "losses": losses,
+        "probabilities_sum_to_one": bool(np.allclose(probabilities(model, images).sum(axis=1), 1, rtol=1e-5)),
         "changed": bool((before != logits).any()),
         "restored_bit_for_bit": bool((restored(images) == logits).all()),
         "copied_bit_for_bit": bool((copied(images) == logits).all()),

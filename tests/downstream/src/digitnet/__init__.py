@@ -5,9 +5,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from fastnn import functional as F
 from fastnn import nn, optim
 
-__all__ = ["RowReader", "train_step"]
+__all__ = ["RowReader", "probabilities", "train_step"]
 
 Array = NDArray[np.float32]
 
@@ -40,6 +41,11 @@ class RowReader(nn.Module):
             backprop_conv(backprop_relu(_channels_first(drows, features.shape)), need_dx=False)
 
         return logits, backprop
+
+
+def probabilities(model: RowReader, images: Array) -> Array:
+    """(N, classes), each row summing to one."""
+    return F.softmax(model(images))
 
 
 def train_step(model: RowReader, optimizer: optim.Adam, images: Array, labels: NDArray[np.int64]) -> float:

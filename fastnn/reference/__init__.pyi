@@ -1,0 +1,3 @@
+from ..functional import *
+
+def __dir__() -> list[str]: ...
