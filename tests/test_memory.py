@@ -2,9 +2,10 @@
 
 import threading
 
-import fastnn
 import numpy as np
 import pytest
+
+import fastnn
 from fastnn import _memory
 
 SHAPE = (1024, 512)  # 2 MiB of float32

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from fastnn.native import backend as native
-from fastnn.reference import backend as reference
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tolerance import assert_contraction
+
+from fastnn.native import backend as native
+from fastnn.reference import backend as reference
 
 # (rows, inputs, outputs), named after their relation to the tile: 64 columns (16 lanes x 4), 6 to 12 rows
 SHAPES = {

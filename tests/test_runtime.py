@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 
-import fastnn
 import numpy as np
 import pytest
 import threadpoolctl
+
+import fastnn
 from fastnn import functional as F
 from fastnn.native import _runtime
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from fastnn.native import _math
 
 # Largest errors in units of the last place. docs/performance.md has the table of those measured.
