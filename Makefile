@@ -35,7 +35,7 @@ lint: .venv-lint/.ready
 	.venv-lint/bin/ruff check .
 	PATH="$(CURDIR)/.venv-lint/bin:$$PATH" cython-lint fastnn  # it runs pycodestyle
 	$(ISOLATED) .venv-lint/bin/mypy
-	$(ISOLATED) .venv-lint/bin/mypy --strict tests/downstream/src
+	cd tests/downstream && $(ISOLATED) $(CURDIR)/.venv-lint/bin/mypy --config-file= --strict src
 	$(ISOLATED) .venv-lint/bin/stubtest --allowlist .ci/stubtest.allow --ignore-unused-allowlist \
 	    $$(find fastnn -name '*.pyi' | sed 's,/,.,g; s,\.pyi$$,,; s,\.__init__$$,,')
 
