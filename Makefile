@@ -59,8 +59,9 @@ sanitize: .venv-sanitize/.ready
 clean:
 	rm -rf build dist demo .venv-* *.egg-info fastnn/native/*.c fastnn/native/*.so .benchmarks .*_cache .hypothesis
 
+# Without build/lib*: a file that was deleted from the sources would stay in the wheel.
 build/wheel/.done: $(SOURCES) | .venv-build/.made
-	rm -rf build/wheel
+	rm -rf build/wheel build/lib* build/bdist*
 	.venv-build/bin/pip wheel --no-deps --wheel-dir build/wheel .
 	touch $@
 
