@@ -12,7 +12,7 @@ __all__ = ["dropout", "dropout_forward", "dropout_backward"]
 class DropoutContext(NamedTuple):
     """What `dropout_backward` reads."""
 
-    dropped: np.ndarray | None  # bool, of x's shape; None where nothing was dropped
+    kept: np.ndarray | None  # bool, of x's shape; None where nothing was dropped
     scale: float
     shape: tuple
     dtype: np.dtype
@@ -22,8 +22,8 @@ def dropout(x, p=0.5, training=True, rng=None, *, out=None):
     """Return x with each element zeroed with probability p, the others divided by 1 - p; x itself if not training.
 
     x: any shape, float32 or float64; p: in [0, 1]; rng: a numpy.random.Generator, which this advances, a seed, or None
-    for a new one each time. One seed drops the same elements in float32 and float64. A dropped element is 0 even where
-    x is infinite or NaN. out: an array of x's shape to write the result into.
+    for a new one each time. One seed drops the same elements in float32 and float64.
+    out: an array of x's shape to write the result into.
     Raises TypeError for a wrong dtype or kind of argument, ValueError for a p or shape that does not fit.
     Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15, 2014.
     """
@@ -36,27 +36,27 @@ def dropout_forward(x, p=0.5, training=True, rng=None, *, out=None):
     rng = _check.generator("rng", rng)
     drops = training and p > 0
     y = x if out is None and not drops else _check.output(out, x.shape, x.dtype, x=x)
-    dropped = rng.random(x.shape, np.float32) < p if drops else None
+    kept = rng.random(x.shape, np.float32) >= p if drops else None
     scale = 1.0 if not drops else 1 / (1 - p) if p < 1 else 0.0
     if y is not x:
-        _scale(x, dropped, scale, y)
-    return y, DropoutContext(dropped, scale, x.shape, x.dtype)
+        _scale(x, kept, scale, y)
+    return y, DropoutContext(kept, scale, x.shape, x.dtype)
 
 
 def dropout_backward(dy, ctx):
     """Return dx of `dropout`: dy with the same elements zeroed and the others scaled."""
-    dropped, scale, shape, dtype = _check.context(ctx, DropoutContext)
+    kept, scale, shape, dtype = _check.context(ctx, DropoutContext)
     dy = _check.array("dy", dy)
     if dy.dtype != dtype:
         raise TypeError(f"dy: expected dtype {dtype} as x has, got {dy.dtype}")
     _check.shape("dy", dy, shape)
     dx = _memory.empty(shape, dtype)
-    _scale(dy, dropped, scale, dx)
+    _scale(dy, kept, scale, dx)
     return dx
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _scale(x, dropped, scale, y):
+def _scale(x, kept, scale, y):
     np.multiply(x, scale, out=y)
-    if dropped is not None:
-        np.copyto(y, 0, where=dropped)
+    if kept is not None:
+        y *= kept

@@ -150,9 +150,9 @@ def binary_cross_entropy_with_logits_backward(dy, ctx):
     """Return dinput of `binary_cross_entropy_with_logits`: (1 - t) s - pos_weight t (1 - s), weighted."""
     x, target, weight, pos_weight, reduction = _check.context(ctx, BCEWithLogitsContext)
     dy = _spread(dy, x, reduction)
-    e = np.exp(-np.abs(x))
-    small, large = e / (1 + e), 1 / (1 + e)  # sigmoid(-|x|) and sigmoid(|x|): neither loses its relative accuracy
-    s, complement = np.where(x < 0, small, large), np.where(x < 0, large, small)
+    # sigmoid(x) and sigmoid(-x) = 1 - sigmoid(x); neither overflows or loses its relative accuracy
+    total = 1 + np.exp(-np.abs(x))
+    s, complement = np.exp(np.minimum(x, 0)) / total, np.exp(np.minimum(-x, 0)) / total
     positive = target * complement
     if pos_weight is not None:
         positive *= pos_weight

@@ -13,9 +13,16 @@ FLAT = 50  # beyond +-FLAT every smooth gate is 0 or 1 to the last bit of float6
 
 
 def sigmoid(x):
-    """1 / (1 + e^-x) from e^-|x|, which cannot overflow and keeps its relative accuracy for very negative x."""
-    e = np.exp(-np.abs(x))
-    return np.where(x < 0, e, 1) / (1 + e)
+    """1 / (1 + e^-x) with no exponent above 0: it cannot overflow, and is relatively accurate for very negative x."""
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
+
+
+def select(mask, a, b, out):
+    """out = np.where(mask, a, b), by the bits: where branches, which is ten times slower if the mask is random."""
+    a, b, bits = (array.view(f"i{out.itemsize}") for array in (a, b, out))
+    np.bitwise_xor(a, b, out=bits)
+    bits *= mask
+    bits ^= b
 
 
 def relu_forward(x, y):
@@ -23,27 +30,28 @@ def relu_forward(x, y):
 
 
 def relu_backward_input(dy, y, dx):
-    dx[...] = np.where(y <= 0, 0, dy)
+    bits = f"i{dy.itemsize}"  # times 0 or 1 as integers: an infinite dy does not turn into NaN
+    np.multiply(dy.view(bits), y != 0, out=dx.view(bits))
 
 
 @quiet
 def leaky_relu_forward(x, y, negative_slope):
-    y[...] = np.where(x > 0, x, x * negative_slope)
+    np.add(np.maximum(x, 0), np.minimum(x, 0) * negative_slope, out=y)  # one of them is 0
 
 
 @quiet
 def leaky_relu_backward_input(dy, x, dx, negative_slope):
-    dx[...] = np.where(x > 0, dy, dy * negative_slope)
+    select(x > 0, dy, dy * negative_slope, dx)
 
 
 @quiet
 def elu_forward(x, y, alpha):
-    y[...] = np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    np.add(np.maximum(x, 0), alpha * np.expm1(np.minimum(x, 0)), out=y)  # one of them is 0
 
 
 @quiet
 def elu_backward_input(dy, x, dx, alpha):
-    dx[...] = np.where(x > 0, dy, dy * (alpha * np.exp(np.minimum(x, 0))))
+    select(x > 0, dy, dy * (alpha * np.exp(np.minimum(x, 0))), dx)
 
 
 def sigmoid_forward(x, y):
