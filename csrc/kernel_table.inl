@@ -20,12 +20,38 @@ typedef struct {
     void (*pack)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, const REAL *src, ptrdiff_t ld, REAL *dst);
     /* pack.inl: dst[t*width + j] = src[j*ld + t], zero for cols <= j < width. */
     void (*pack_t)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, const REAL *src, ptrdiff_t ld, REAL *dst);
+    /* pack.inl: pack_t into rows that lie dst_ks apart. */
+    void (*pack_t_apart)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, const REAL *src, ptrdiff_t ld, REAL *dst,
+                         ptrdiff_t dst_ks);
     /* pack.inl: dst[j] = sum over t < k, in this order, of src[t*ld + j], for j < cols. */
     void (*col_sum)(ptrdiff_t k, ptrdiff_t cols, const REAL *src, ptrdiff_t ld, REAL *dst);
     /* elementwise.inl, simd/math.h: y[i] = f(x[i]) for i < n, to a few ulp; NaN stays NaN. y may be x. */
     void (*exp)(ptrdiff_t n, const REAL *x, REAL *y);
     void (*tanh)(ptrdiff_t n, const REAL *x, REAL *y);
     void (*sigmoid)(ptrdiff_t n, const REAL *x, REAL *y);
+
+    /* gates.inl, after the products of a step: `units` units of rows [r], whose sums stand in a tile. Row r of the tile
+     * is row order[r] (r where order is NULL) of c, y, gates (rows of 4 hidden), cells, dy, c_prev, but row r of h, dh,
+     * dc and dgates. All have rows of `hidden` elements and begin at the first of the units. h may be NULL: not wanted.
+     * rnn: tile rows of `units`. */
+    void (*rnn_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, int relu, const REAL *tile, ptrdiff_t tile_rs,
+                      const ptrdiff_t *order, REAL *y, REAL *h);
+    /* units <= lanes, tile rows i f g o, each of `lanes`; c in and out; gates and cells both or neither NULL. */
+    void (*lstm_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *tile, const ptrdiff_t *order,
+                       REAL *c, REAL *y, REAL *h, REAL *gates, REAL *cells);
+    /* units <= lanes, tile rows n (x part), r, z, n (h part); h_prev: row r; gates may be NULL, else r z n q. */
+    void (*gru_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *tile, const REAL *h_prev,
+                      const ptrdiff_t *order, REAL *y, REAL *h, REAL *gates);
+    /* Backward: dh is the gradient of h but for dy. dgates: the gradients of the sums, rows of `hidden`. */
+    void (*rnn_gates_backward)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, int relu, const REAL *dh,
+                               const ptrdiff_t *order, const REAL *dy, const REAL *y, REAL *dgates);
+    /* dc: in that of c after the step, out that of c before it. dgates: rows of 4 hidden, i f g o. */
+    void (*lstm_gates_backward)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *dh,
+                                const ptrdiff_t *order, const REAL *dy, REAL *dc, const REAL *gates,
+                                const REAL *cells, const REAL *c_prev, REAL *dgates);
+    /* dh: out its part z of the gradient of h before the step. dgates: rows of 4 hidden, n (h part) r z n (x part). */
+    void (*gru_gates_backward)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, REAL *dh, const ptrdiff_t *order,
+                               const REAL *dy, const REAL *gates, const REAL *h_prev, REAL *dgates);
 
     /* pool.inl: windows p0 <= p < p1 of the plane x (in_h, in_w), rows p0..p1-1 of y (out_h, out_w). The tap
      * r*kernel_w + s that won each window goes to taps (out_h, out_w) of uint8_t where tap_bytes is 1, of int32_t where

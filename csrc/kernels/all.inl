@@ -2,6 +2,7 @@
 #include "../simd/vec.h"
 #include "../simd/math.h"
 #include "elementwise.inl"
+#include "gates.inl"
 #include "gemm.inl"
 #include "pack.inl"
 #include "pool.inl"
@@ -17,10 +18,17 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
         .gemv = NAME(gemv),
         .pack = NAME(pack),
         .pack_t = NAME(pack_t),
+        .pack_t_apart = NAME(pack_t_apart),
         .col_sum = NAME(col_sum),
         .exp = NAME(exp_array),
         .tanh = NAME(tanh_array),
         .sigmoid = NAME(sigmoid_array),
+        .rnn_gates = NAME(rnn_gates),
+        .lstm_gates = NAME(lstm_gates),
+        .gru_gates = NAME(gru_gates),
+        .rnn_gates_backward = NAME(rnn_gates_backward),
+        .lstm_gates_backward = NAME(lstm_gates_backward),
+        .gru_gates_backward = NAME(gru_gates_backward),
         .max_pool2d = NAME(max_pool2d),
         .max_pool2d_grad = NAME(max_pool2d_grad),
         .avg_pool2d = NAME(avg_pool2d),

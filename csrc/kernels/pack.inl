@@ -25,20 +25,26 @@ INLINE void NAME(transpose_block)(const REAL *src, ptrdiff_t ld, REAL *dst, ptrd
     _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) NAME(store)(dst + i * width, rows[i]);
 }
 
-static void NAME(pack_t)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, const REAL *src, ptrdiff_t ld, REAL *dst)
+static void NAME(pack_t_apart)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, const REAL *src, ptrdiff_t ld, REAL *dst,
+                               ptrdiff_t dst_ks)
 {
     ptrdiff_t j = 0;
     for (; j + LANES <= cols; j += LANES) {
         ptrdiff_t t = 0;
         for (; t + LANES <= k; t += LANES)
-            NAME(transpose_block)(src + j * ld + t, ld, dst + t * width + j, width);
+            NAME(transpose_block)(src + j * ld + t, ld, dst + t * dst_ks + j, dst_ks);
         for (; t < k; t++)
-            for (ptrdiff_t i = 0; i < LANES; i++) dst[t * width + j + i] = src[(j + i) * ld + t];
+            for (ptrdiff_t i = 0; i < LANES; i++) dst[t * dst_ks + j + i] = src[(j + i) * ld + t];
     }
     for (; j < cols; j++)
-        for (ptrdiff_t t = 0; t < k; t++) dst[t * width + j] = src[j * ld + t];
+        for (ptrdiff_t t = 0; t < k; t++) dst[t * dst_ks + j] = src[j * ld + t];
     for (; j < width; j++)
-        for (ptrdiff_t t = 0; t < k; t++) dst[t * width + j] = 0;
+        for (ptrdiff_t t = 0; t < k; t++) dst[t * dst_ks + j] = 0;
+}
+
+static void NAME(pack_t)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, const REAL *src, ptrdiff_t ld, REAL *dst)
+{
+    NAME(pack_t_apart)(k, cols, width, src, ld, dst, width);
 }
 
 static void NAME(col_sum)(ptrdiff_t k, ptrdiff_t cols, const REAL *src, ptrdiff_t ld, REAL *dst)

@@ -60,6 +60,14 @@ cdef inline void pack_t(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const r
         isa.f64.pack_t(k, cols, width, src, ld, dst)
 
 
+cdef inline void pack_t_apart(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const real *src, Py_ssize_t ld,
+                              real *dst, Py_ssize_t dst_ks) noexcept nogil:
+    if real is float:
+        isa.f32.pack_t_apart(k, cols, width, src, ld, dst, dst_ks)
+    else:
+        isa.f64.pack_t_apart(k, cols, width, src, ld, dst, dst_ks)
+
+
 cdef inline void col_sum(Py_ssize_t k, Py_ssize_t cols, const real *src, Py_ssize_t ld, real *dst) noexcept nogil:
     if real is float:
         isa.f32.col_sum(k, cols, src, ld, dst)
@@ -86,6 +94,60 @@ cdef inline void sigmoid(Py_ssize_t n, const real *x, real *y) noexcept nogil:
         isa.f32.sigmoid(n, x, y)
     else:
         isa.f64.sigmoid(n, x, y)
+
+
+cdef inline void rnn_gates(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const real *tile,
+                           Py_ssize_t tile_rs, const Py_ssize_t *order, real *y, real *h) noexcept nogil:
+    if real is float:
+        isa.f32.rnn_gates(rows, units, hidden, relu, tile, tile_rs, order, y, h)
+    else:
+        isa.f64.rnn_gates(rows, units, hidden, relu, tile, tile_rs, order, y, h)
+
+
+cdef inline void lstm_gates(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const real *tile,
+                            const Py_ssize_t *order, real *c, real *y, real *h, real *gates,
+                            real *cells) noexcept nogil:
+    if real is float:
+        isa.f32.lstm_gates(rows, units, hidden, tile, order, c, y, h, gates, cells)
+    else:
+        isa.f64.lstm_gates(rows, units, hidden, tile, order, c, y, h, gates, cells)
+
+
+cdef inline void gru_gates(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const real *tile, const real *h_prev,
+                           const Py_ssize_t *order, real *y, real *h, real *gates) noexcept nogil:
+    if real is float:
+        isa.f32.gru_gates(rows, units, hidden, tile, h_prev, order, y, h, gates)
+    else:
+        isa.f64.gru_gates(rows, units, hidden, tile, h_prev, order, y, h, gates)
+
+
+cdef inline void rnn_gates_backward(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const real *dh,
+                                    const Py_ssize_t *order, const real *dy, const real *y,
+                                    real *dgates) noexcept nogil:
+    if real is float:
+        isa.f32.rnn_gates_backward(rows, units, hidden, relu, dh, order, dy, y, dgates)
+    else:
+        isa.f64.rnn_gates_backward(rows, units, hidden, relu, dh, order, dy, y, dgates)
+
+
+cdef inline void lstm_gates_backward(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const real *dh,
+                                     const Py_ssize_t *order, const real *dy, real *dc, const real *gates,
+                                     const real *cells, const real *c_prev, real *dgates) noexcept nogil:
+    if real is float:
+        isa.f32.lstm_gates_backward(rows, units, hidden, dh, order, dy, dc, gates, cells, c_prev,
+                                    dgates)
+    else:
+        isa.f64.lstm_gates_backward(rows, units, hidden, dh, order, dy, dc, gates, cells, c_prev,
+                                    dgates)
+
+
+cdef inline void gru_gates_backward(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, real *dh,
+                                    const Py_ssize_t *order, const real *dy, const real *gates, const real *h_prev,
+                                    real *dgates) noexcept nogil:
+    if real is float:
+        isa.f32.gru_gates_backward(rows, units, hidden, dh, order, dy, gates, h_prev, dgates)
+    else:
+        isa.f64.gru_gates_backward(rows, units, hidden, dh, order, dy, gates, h_prev, dgates)
 
 
 cdef inline void max_pool2d(const fnn_pool2d *pool, Py_ssize_t p0, Py_ssize_t p1, const real *x, real *y, void *taps,

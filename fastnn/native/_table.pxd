@@ -21,10 +21,28 @@ cdef extern from "fnn_kernels.h" nogil:
                      float *dst) noexcept nogil
         void (*pack_t)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const float *src, Py_ssize_t ld,
                        float *dst) noexcept nogil
+        void (*pack_t_apart)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const float *src, Py_ssize_t ld,
+                             float *dst, Py_ssize_t dst_ks) noexcept nogil
         void (*col_sum)(Py_ssize_t k, Py_ssize_t cols, const float *src, Py_ssize_t ld, float *dst) noexcept nogil
         void (*exp)(Py_ssize_t n, const float *x, float *y) noexcept nogil
         void (*tanh)(Py_ssize_t n, const float *x, float *y) noexcept nogil
         void (*sigmoid)(Py_ssize_t n, const float *x, float *y) noexcept nogil
+        void (*rnn_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const float *tile,
+                          Py_ssize_t tile_rs, const Py_ssize_t *order, float *y, float *h) noexcept nogil
+        void (*lstm_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const float *tile,
+                           const Py_ssize_t *order, float *c, float *y, float *h, float *gates,
+                           float *cells) noexcept nogil
+        void (*gru_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const float *tile, const float *h_prev,
+                          const Py_ssize_t *order, float *y, float *h, float *gates) noexcept nogil
+        void (*rnn_gates_backward)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const float *dh,
+                                   const Py_ssize_t *order, const float *dy, const float *y,
+                                   float *dgates) noexcept nogil
+        void (*lstm_gates_backward)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const float *dh,
+                                    const Py_ssize_t *order, const float *dy, float *dc, const float *gates,
+                                    const float *cells, const float *c_prev, float *dgates) noexcept nogil
+        void (*gru_gates_backward)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, float *dh,
+                                   const Py_ssize_t *order, const float *dy, const float *gates, const float *h_prev,
+                                   float *dgates) noexcept nogil
         void (*pad_rows)(Py_ssize_t rows, Py_ssize_t before, Py_ssize_t n, Py_ssize_t after, const float *src,
                          Py_ssize_t src_rs, Py_ssize_t src_cs, float *dst) noexcept nogil
         void (*spread)(Py_ssize_t n, const float *src, float *dst, Py_ssize_t dst_cs) noexcept nogil
@@ -55,10 +73,29 @@ cdef extern from "fnn_kernels.h" nogil:
                      double *dst) noexcept nogil
         void (*pack_t)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const double *src, Py_ssize_t ld,
                        double *dst) noexcept nogil
+        void (*pack_t_apart)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const double *src, Py_ssize_t ld,
+                             double *dst, Py_ssize_t dst_ks) noexcept nogil
         void (*col_sum)(Py_ssize_t k, Py_ssize_t cols, const double *src, Py_ssize_t ld, double *dst) noexcept nogil
         void (*exp)(Py_ssize_t n, const double *x, double *y) noexcept nogil
         void (*tanh)(Py_ssize_t n, const double *x, double *y) noexcept nogil
         void (*sigmoid)(Py_ssize_t n, const double *x, double *y) noexcept nogil
+        void (*rnn_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const double *tile,
+                          Py_ssize_t tile_rs, const Py_ssize_t *order, double *y, double *h) noexcept nogil
+        void (*lstm_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const double *tile,
+                           const Py_ssize_t *order, double *c, double *y, double *h, double *gates,
+                           double *cells) noexcept nogil
+        void (*gru_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const double *tile,
+                          const double *h_prev, const Py_ssize_t *order, double *y, double *h,
+                          double *gates) noexcept nogil
+        void (*rnn_gates_backward)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const double *dh,
+                                   const Py_ssize_t *order, const double *dy, const double *y,
+                                   double *dgates) noexcept nogil
+        void (*lstm_gates_backward)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const double *dh,
+                                    const Py_ssize_t *order, const double *dy, double *dc, const double *gates,
+                                    const double *cells, const double *c_prev, double *dgates) noexcept nogil
+        void (*gru_gates_backward)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, double *dh,
+                                   const Py_ssize_t *order, const double *dy, const double *gates,
+                                   const double *h_prev, double *dgates) noexcept nogil
         void (*pad_rows)(Py_ssize_t rows, Py_ssize_t before, Py_ssize_t n, Py_ssize_t after, const double *src,
                          Py_ssize_t src_rs, Py_ssize_t src_cs, double *dst) noexcept nogil
         void (*spread)(Py_ssize_t n, const double *src, double *dst, Py_ssize_t dst_cs) noexcept nogil

@@ -23,6 +23,7 @@ from ..reference.activation import (  # NumPy, until something compiled is measu
 from .conv2d import conv2d_backward_input, conv2d_backward_weight, conv2d_forward
 from .linear import linear_backward_input, linear_backward_weight, linear_forward
 from .pool2d import avg_pool2d_backward_input, avg_pool2d_forward, max_pool2d_backward_input, max_pool2d_forward
+from .recurrent import gru_backward, gru_forward, lstm_backward, lstm_forward, rnn_backward, rnn_forward
 
 __all__ = [
     "avg_pool2d_backward_input",
@@ -34,6 +35,8 @@ __all__ = [
     "elu_forward",
     "gelu_backward_input",
     "gelu_forward",
+    "gru_backward",
+    "gru_forward",
     "leaky_relu_backward_input",
     "leaky_relu_forward",
     "linear_backward_input",
@@ -41,10 +44,14 @@ __all__ = [
     "linear_forward",
     "log_softmax_backward_input",
     "log_softmax_forward",
+    "lstm_backward",
+    "lstm_forward",
     "max_pool2d_backward_input",
     "max_pool2d_forward",
     "relu_backward_input",
     "relu_forward",
+    "rnn_backward",
+    "rnn_forward",
     "sigmoid_backward_input",
     "sigmoid_forward",
     "silu_backward_input",

@@ -1,0 +1,16 @@
+from ._rnn_net cimport Net
+
+cdef enum:
+    ALONE = 0      # one thread
+    BY_ROWS = 1    # each thread has rows of the batch
+    BY_UNITS = 2   # each thread has hidden units; all meet after each step
+
+cdef struct Plan:
+    int split
+    int threads
+    Py_ssize_t block   # steps whose x is multiplied at once; 0: each step's with its h
+
+
+cdef void plan_forward(const Net *net, Py_ssize_t itemsize, Plan *plan) noexcept nogil
+
+cdef void plan_backward(const Net *net, Py_ssize_t itemsize, Plan *plan) noexcept nogil

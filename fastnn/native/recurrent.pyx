@@ -1,0 +1,127 @@
+"""rnn, lstm and gru and their gradients: from arrays to a Net. Same names as the reference's rnn, lstm and gru."""
+
+from ._arrays cimport fnn_data
+from ._rnn_backward cimport backward
+from ._rnn_forward cimport forward
+from ._rnn_net cimport GRU, LSTM, RNN, Gradients, Net
+
+
+def rnn_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, y, h_n, reverse, nonlinearity):
+    cdef Net net
+    fill(&net, RNN, x, h0, weight_ih, weight_hh, lengths, y, True, reverse)
+    net.relu = nonlinearity == "relu"
+    fill_biases(&net, x.itemsize, bias_ih, bias_hh)
+    run_forward(&net, x.itemsize, h_n, None)
+
+
+def lstm_forward(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, y, h_n, c_n, gates, cells, reverse):
+    cdef Net net
+    fill(&net, LSTM, x, h0, weight_ih, weight_hh, lengths, y, True, reverse)
+    fill_biases(&net, x.itemsize, bias_ih, bias_hh)
+    net.c0 = data(c0, False, 2, x.itemsize)
+    net.saved, net.cells = data(gates, True, 4, x.itemsize), data(cells, True, 3, x.itemsize)
+    run_forward(&net, x.itemsize, h_n, c_n)
+
+
+def gru_forward(x, h0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, y, h_n, gates, reverse):
+    cdef Net net
+    fill(&net, GRU, x, h0, weight_ih, weight_hh, lengths, y, True, reverse)
+    fill_biases(&net, x.itemsize, bias_ih, bias_hh)
+    net.saved = data(gates, True, 4, x.itemsize)
+    run_forward(&net, x.itemsize, h_n, None)
+
+
+def rnn_backward(dy, dh_n, x, h0, y, weight_ih, weight_hh, lengths, dx, dh0, dweight_ih, dweight_hh, dbias_ih,
+                 dbias_hh, reverse, nonlinearity):
+    cdef Net net
+    cdef Gradients grads
+    fill(&net, RNN, x, h0, weight_ih, weight_hh, lengths, y, False, reverse)
+    net.relu = nonlinearity == "relu"
+    fill_gradients(&grads, x.itemsize, dy, dh_n, None, dx, dh0, None, dweight_ih, dweight_hh, dbias_ih, dbias_hh)
+    run_backward(&net, x.itemsize, &grads)
+
+
+def lstm_backward(dy, dh_n, dc_n, x, h0, c0, y, gates, cells, weight_ih, weight_hh, lengths, dx, dh0, dc0,
+                  dweight_ih, dweight_hh, dbias_ih, dbias_hh, reverse):
+    cdef Net net
+    cdef Gradients grads
+    fill(&net, LSTM, x, h0, weight_ih, weight_hh, lengths, y, False, reverse)
+    net.c0 = data(c0, False, 2, x.itemsize)
+    net.saved, net.cells = data(gates, False, 4, x.itemsize), data(cells, False, 3, x.itemsize)
+    fill_gradients(&grads, x.itemsize, dy, dh_n, dc_n, dx, dh0, dc0, dweight_ih, dweight_hh, dbias_ih, dbias_hh)
+    run_backward(&net, x.itemsize, &grads)
+
+
+def gru_backward(dy, dh_n, x, h0, y, gates, weight_ih, weight_hh, lengths, dx, dh0, dweight_ih, dweight_hh,
+                 dbias_ih, dbias_hh, reverse):
+    cdef Net net
+    cdef Gradients grads
+    fill(&net, GRU, x, h0, weight_ih, weight_hh, lengths, y, False, reverse)
+    net.saved = data(gates, False, 4, x.itemsize)
+    fill_gradients(&grads, x.itemsize, dy, dh_n, None, dx, dh0, None, dweight_ih, dweight_hh, dbias_ih, dbias_hh)
+    run_backward(&net, x.itemsize, &grads)
+
+
+cdef void *data(array, bint writeable, int ndim, int itemsize) except? NULL:
+    cdef Py_ssize_t shape[4]
+    return fnn_data(array, writeable, ndim, itemsize, shape)
+
+
+cdef int fill(Net *net, int kind, x, h0, weight_ih, weight_hh, lengths, y, bint y_writeable, bint reverse) except -1:
+    cdef Py_ssize_t shape[3]
+    cdef int itemsize = x.itemsize
+    net.kind, net.reverse, net.relu = kind, reverse, False
+    net.gates = 1 if kind == RNN else 4 if kind == LSTM else 3
+    net.x = fnn_data(x, False, 3, itemsize, shape)
+    net.steps, net.rows, net.inputs = shape[0], shape[1], shape[2]
+    net.h0 = fnn_data(h0, False, 2, itemsize, shape)
+    net.hidden = shape[1]
+    net.c0 = net.bias_ih = net.bias_hh = net.saved = net.cells = NULL
+    net.weight_ih, net.weight_hh = data(weight_ih, False, 2, itemsize), data(weight_hh, False, 2, itemsize)
+    net.y = data(y, y_writeable, 3, itemsize)
+    net.lengths = <const Py_ssize_t *>fnn_data(lengths, False, 1, sizeof(Py_ssize_t), shape)
+    net.order = NULL
+    net.groups = 1
+    return 0
+
+
+cdef int fill_biases(Net *net, int itemsize, bias_ih, bias_hh) except -1:
+    net.bias_ih, net.bias_hh = data(bias_ih, False, 1, itemsize), data(bias_hh, False, 1, itemsize)
+    return 0
+
+
+cdef int fill_gradients(Gradients *grads, int itemsize, dy, dh_n, dc_n, dx, dh0, dc0, dweight_ih, dweight_hh, dbias_ih,
+                        dbias_hh) except -1:
+    grads.dy = data(dy, False, 3, itemsize)
+    grads.dh_n, grads.dc_n = data(dh_n, False, 2, itemsize), data(dc_n, False, 2, itemsize)
+    grads.dx = data(dx, True, 3, itemsize)
+    grads.dh0, grads.dc0 = data(dh0, True, 2, itemsize), data(dc0, True, 2, itemsize)
+    grads.dweight_ih, grads.dweight_hh = data(dweight_ih, True, 2, itemsize), data(dweight_hh, True, 2, itemsize)
+    grads.dbias_ih, grads.dbias_hh = data(dbias_ih, True, 1, itemsize), data(dbias_hh, True, 1, itemsize)
+    return 0
+
+
+cdef int run_forward(Net *net, int itemsize, h_n, c_n) except -1:
+    cdef void *last_h = data(h_n, True, 2, itemsize)
+    cdef void *last_c = data(c_n, True, 2, itemsize)
+    cdef int failed
+    with nogil:
+        if itemsize == 4:
+            failed = forward[float](net, last_h, last_c, NULL)
+        else:
+            failed = forward[double](net, last_h, last_c, NULL)
+    if failed:
+        raise MemoryError("recurrent forward: no scratch memory")
+    return 0
+
+
+cdef int run_backward(Net *net, int itemsize, Gradients *grads) except -1:
+    cdef int failed
+    with nogil:
+        if itemsize == 4:
+            failed = backward[float](net, grads, NULL)
+        else:
+            failed = backward[double](net, grads, NULL)
+    if failed:
+        raise MemoryError("recurrent backward: no scratch memory")
+    return 0
