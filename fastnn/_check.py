@@ -96,6 +96,15 @@ def shape(name, value, wanted):
         raise ValueError(f"{name}: expected shape {tuple(wanted)}, got {value.shape}")
 
 
+def like(name, value, present):
+    """Return `value` as an array of the dtype and shape of `present`, which it shall be copied into."""
+    value = array(name, value) if present.dtype in (F32, F64) else any_array(name, value)
+    if value.dtype != present.dtype:
+        raise TypeError(f"{name}: expected dtype {present.dtype}, got {value.dtype}")
+    shape(name, value, present.shape)
+    return value
+
+
 def integer(name, value, minimum, maximum=MAX_INT):
     """Return `value` as an int within [minimum, maximum]; bools and floats are refused."""
     if type(value) is not int:
@@ -185,16 +194,21 @@ def output(out, shape, dtype, **inputs):
     """
     if out is None:
         return _memory.empty(shape, dtype)
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"out: expected a NumPy array, got {type(out).__name__}")
-    if out.dtype != dtype or not out.dtype.isnative:
-        raise TypeError(f"out: expected dtype {dtype}, got {out.dtype}")
-    if out.shape != shape:
-        raise ValueError(f"out: expected shape {shape}, got {out.shape}")
-    flags = out.flags
-    if not (flags.writeable and flags.c_contiguous and flags.aligned):
-        raise ValueError("out: expected a writeable, C-contiguous, aligned array")
+    writeable("out", out, shape, dtype)
     for name, value in inputs.items():
         if value is not None and np.may_share_memory(out, value):
             raise ValueError(f"out: must not overlap {name}")
     return out
+
+
+def writeable(name, value, shape, dtype):
+    """`value` must be an array that can be written into as it is."""
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"{name}: expected a NumPy array, got {type(value).__name__}")
+    if value.dtype != dtype or not value.dtype.isnative:
+        raise TypeError(f"{name}: expected dtype {dtype}, got {value.dtype}")
+    if value.shape != shape:
+        raise ValueError(f"{name}: expected shape {shape}, got {value.shape}")
+    flags = value.flags
+    if not (flags.writeable and flags.c_contiguous and flags.aligned):
+        raise ValueError(f"{name}: expected a writeable, C-contiguous, aligned array")

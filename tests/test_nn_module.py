@@ -268,7 +268,7 @@ BAD_STATES = {
     "shape": (lambda s: s.update({"3.bias": s["3.bias"][:2]}), ValueError,
               r"state_dict\['3.bias'\]: expected shape \(4,\), got \(2,\)"),
     "dtype": (lambda s: s.update({"3.bias": s["3.bias"].astype(np.float64)}), TypeError,
-              r"state_dict\['3.bias'\]: expected dtype float32 as parameter has, got float64"),
+              r"state_dict\['3.bias'\]: expected dtype float32, got float64"),
     "kind": (lambda s: s.update({"3.bias": "zeros"}), TypeError, r"state_dict\['3.bias'\]: expected a NumPy array"),
 }
 

@@ -1,4 +1,4 @@
-"""What all layers share: parameters, sublayers, state dicts, training mode."""
+"""What all layers share: parameters, buffers, sublayers, state dicts, training mode."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
@@ -22,15 +22,17 @@ class Module:
 
     A net is a subclass with layers, or lists of layers, as attributes; it writes `forward`, and `__call__` where
     inference should keep nothing. An attribute set to a `Parameter` reads as its array; assigning an array to it
-    copies the values into place.
+    copies the values into place. So does a buffer: an array that is part of the state but not trained.
     """
 
     training: bool
     _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, np.ndarray | None]
+    _transient: set[str]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)  # here, so that a subclass need not call super().__init__() first
-        self.__dict__.update(_parameters={}, training=True)
+        self.__dict__.update(_parameters={}, _buffers={}, _transient=set(), training=True)
         return self
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -45,6 +47,8 @@ class Module:
         slots = self._parameters
         if isinstance(value, Parameter) or (value is None and name in slots):
             self.register_parameter(name, value)
+        elif name in self._buffers:
+            self._set_buffer(name, value)
         elif name not in slots:
             super().__setattr__(name, value)
         elif (parameter := slots[name]) is None:
@@ -57,11 +61,13 @@ class Module:
         """Set the parameter `name`; None says that this layer has none where another of its kind has one."""
         if parameter is not None:
             parameter.name = parameter.name or name
+        self._buffers.pop(name, None)
         self._parameters[name] = parameter
         self.__dict__[name] = None if parameter is None else parameter.data
 
     def __delattr__(self, name: str) -> None:
         self._parameters.pop(name, None)
+        self._buffers.pop(name, None)
         super().__delattr__(name)
 
     def get_parameter(self, name: str) -> Parameter:
@@ -101,6 +107,36 @@ class Module:
             if grad is not None:
                 self._parameters[name].accumulate(grad)  # type: ignore[union-attr]
 
+    # -- buffers ------------------------------------------------------------------------------------------------
+
+    def register_buffer(self, name: str, array: np.ndarray | None, persistent: bool = True) -> None:
+        """Set the buffer `name`: a copy of `array`, of any dtype, that is state of the layer and not trained.
+
+        None says that this layer has none where another of its kind has one. A buffer that is not persistent stays
+        out of the state dict. Raises TypeError for what is no array.
+        """
+        persistent = _check.flag("persistent", persistent)
+        if array is not None:
+            array = np.array(_check.any_array(name, array))
+            if array.dtype.kind not in "fiub":
+                raise TypeError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
+        self._parameters.pop(name, None)
+        self._buffers[name] = self.__dict__[name] = array
+        (self._transient.discard if persistent else self._transient.add)(name)
+
+    def _set_buffer(self, name: str, value: Any) -> None:
+        buffer = self._buffers[name]
+        if value is None or buffer is None:
+            self.register_buffer(name, value, name not in self._transient)
+        else:
+            np.copyto(buffer, _check.like(name, value, buffer))
+
+    def named_buffers(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield (name, array) of this layer's buffers, and of its sublayers' under dotted names."""
+        yield from ((name, array) for name, array in self._buffers.items() if array is not None)
+        for child_name, child in self.named_children():
+            yield from ((f"{child_name}.{name}", array) for name, array in child.named_buffers())
+
     # -- sublayers ----------------------------------------------------------------------------------------------
 
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
@@ -137,34 +173,45 @@ class Module:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return {name: array}, under PyTorch's names. The arrays are copies: training on does not change them."""
-        return {name: parameter.data.copy() for name, parameter in self._all_parameters().items()}
+        return {name: array.copy() for name, array in self._state("").items()}
 
     def load_state_dict(self, state_dict: Mapping[str, np.ndarray]) -> None:
-        """Copy arrays from a mapping of all parameters' names into the parameters.
+        """Copy arrays from a mapping of all names of the state dict into the parameters and buffers.
 
         Raises ValueError for missing, unknown or mis-shaped entries and TypeError for those of another dtype, naming
         them, before anything is changed.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"state_dict: expected a mapping of names to arrays, got {type(state_dict).__name__}")
-        parameters = self._all_parameters()
-        missing = [name for name in parameters if name not in state_dict]
-        unknown = [str(name) for name in state_dict if name not in parameters]
+        state = self._state("")
+        missing = [name for name in state if name not in state_dict]
+        unknown = [str(name) for name in state_dict if name not in state]
         if missing or unknown:
             faults = [f"{what} {', '.join(names)}" for what, names in (("missing", missing), ("unknown", unknown))
                       if names]
             raise ValueError(f"state_dict: {'; '.join(faults)}")
-        values = {name: p.check(f"state_dict[{name!r}]", state_dict[name]) for name, p in parameters.items()}
-        for name, parameter in parameters.items():
-            parameter.data = values[name]
+        values = {name: _check.like(f"state_dict[{name!r}]", state_dict[name], array) for name, array in state.items()}
+        for name, array in state.items():
+            np.copyto(array, values[name])
+
+    def _state(self, prefix: str) -> dict[str, np.ndarray]:
+        """The arrays themselves: of each layer its parameters, then its buffers, then what is below it."""
+        found = {prefix + name: p.data for name, p in self._parameters.items() if p is not None}
+        found |= {prefix + name: array for name, array in self._buffers.items()
+                  if array is not None and name not in self._transient}
+        for name, child in self.named_children():
+            found |= child._state(f"{prefix}{name}.")
+        return found
 
     def __getstate__(self) -> dict[str, Any]:
-        # A parameter's array is written once, with the Parameter: not every pickler keeps two references to one.
-        return {name: value for name, value in self.__dict__.items() if name not in self._parameters}
+        # An array is written once, with its Parameter or buffer: not every pickler keeps two references to one.
+        return {name: value for name, value in self.__dict__.items()
+                if name not in self._parameters and name not in self._buffers}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.__dict__.update({name: p if p is None else p.data for name, p in self._parameters.items()})
+        self.__dict__.update(self._buffers)
 
     # -- text ---------------------------------------------------------------------------------------------------
 

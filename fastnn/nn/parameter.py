@@ -60,10 +60,7 @@ class Parameter:
 
     def check(self, name: str, value: np.ndarray) -> np.ndarray:
         """Return `value` as an array that fits this parameter, or raise an error that calls it `name`."""
-        value = _check.array(name, value)
-        _check.same_dtype(parameter=self._data, **{name: value})
-        _check.shape(name, value, self._data.shape)
-        return value
+        return _check.like(name, value, self._data)
 
     def __getstate__(self):
         return self._data, self._grad, self.name
