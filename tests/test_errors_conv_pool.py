@@ -101,7 +101,7 @@ CONV2D = [  # a name, the arguments changed, the exception, the message
     ("dilation-most", {"dilation": MOST}, ValueError, f"dilation: a kernel may reach over {MOST} pixels"),
     ("stride-most-padding-most", {"stride": MOST, "padding": MOST}, ValueError,
      f"padding: a padded image may have {MOST} pixels a side"),
-    ("y-beyond-memory", {"padding": 2**24, "out": None}, MemoryError, "Unable to allocate"),
+    ("y-beyond-memory", {"padding": 2**24, "out": None}, MemoryError, "cannot allocate"),
     ("y-beyond-addresses", {"padding": 2**29, "out": None}, MemoryError, "does not fit in memory"),
     ("padding-unknown-word", {"padding": "reflect"}, ValueError, "padding: expected one of 'same', 'valid'"),
     ("padding-upper-case", {"padding": "SAME"}, ValueError, "padding: expected one of 'same', 'valid', got 'SAME'"),
