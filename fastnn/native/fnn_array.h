@@ -4,9 +4,9 @@
 
 #include <Python.h>
 
-/* Where the data of `array` lies, its shape written to shape[0..ndim-1]; NULL for None, its extents 0. NULL and an exception where
- * it is no C-contiguous buffer of `ndim` axes and elements of `itemsize` bytes (and writeable, where asked). The
- * pointer is good for as long as the caller holds the array. */
+/* Where the data of `array` lies, its shape written to shape[0..ndim-1]; NULL for None, its extents 0. NULL and an
+ * exception where it is no C-contiguous buffer of `ndim` axes and elements of `itemsize` bytes (and writeable, where
+ * asked). The pointer is good for as long as the caller holds the array. */
 static inline void *fnn_data(PyObject *array, int writeable, int ndim, int itemsize, Py_ssize_t *shape)
 {
     Py_buffer view;
