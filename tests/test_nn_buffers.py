@@ -74,7 +74,7 @@ def test_buffer_can_be_taken_away_and_given_back():
 
 @pytest.mark.parametrize("value", ["text", [[1], [2, 3]], object()], ids=["text", "ragged", "object"])
 def test_buffer_that_is_no_array_of_numbers_is_refused(value):
-    with pytest.raises((TypeError, ValueError), match="^mean: expected an array"):
+    with pytest.raises((TypeError, ValueError), match=r"^mean: expected an array"):
         nn.ReLU().register_buffer("mean", value)
 
 
