@@ -5,18 +5,11 @@ import re
 import numpy as np
 import pytest
 from layouts import LAYOUTS
+from wrong_calls import HUGE, MOST, WRONG_BACKWARD, array_cases, integer_cases, ones, output_cases
 
 import fastnn.functional as F
 
 pytestmark = pytest.mark.usefixtures("backend")
-
-HUGE = 2**40
-MOST = 2**31 - 1  # the largest stride, padding or extent
-
-
-def ones(*shape, dtype=np.float32):
-    return np.ones(shape, dtype)
-
 
 def call_arguments(op):
     """Fresh arguments of a right call of `op`, with `out`."""
@@ -30,49 +23,6 @@ def call_arguments(op):
     return {"x": ones(2, 4, 6, 6), "kernel_size": 2, "out": ones(2, 4, 3, 3)}
 
 
-def read_only(*shape):
-    array = ones(*shape)
-    array.flags.writeable = False
-    return array
-
-
-NOT_ARRAYS = [  # a name, the value, the exception, the message after "<argument>: "
-    ("list", [[1.0]], TypeError, "expected a NumPy array"),
-    ("scalar", 1.0, TypeError, "expected a NumPy array"),
-    ("text", "abc", TypeError, "expected a NumPy array"),
-    ("integers", np.ones((2, 4, 6, 6), int), TypeError, "expected dtype float32 or float64, got int64"),
-    ("bools", np.ones((2, 4, 6, 6), bool), TypeError, "expected dtype float32 or float64, got bool"),
-    ("float16", np.ones((2, 4, 6, 6), np.float16), TypeError, "expected dtype float32 or float64, got float16"),
-    ("complex", np.ones((2, 4, 6, 6), complex), TypeError, "expected dtype float32 or float64, got complex128"),
-    ("objects", np.ones((2, 4, 6, 6), object), TypeError, "expected dtype float32 or float64, got object"),
-    ("masked", np.ma.ones((2, 4, 6, 6), np.float32), TypeError, "masked arrays are not supported"),
-]
-NOT_INTEGERS = [
-    ("float", 1.0, TypeError, "expected an integer, got 1.0"),
-    ("bool", True, TypeError, "expected an integer, got True"),
-    ("none-in-a-pair", (1, None), TypeError, "expected an integer, got None"),
-    ("array", np.array([1, 1]), TypeError, "expected an integer"),
-    ("huge", HUGE, ValueError, f"expected an integer in [{{minimum}}, {MOST}], got {HUGE}"),
-    ("beyond-64-bits", (1, 10**30), ValueError, f"expected an integer in [{{minimum}}, {MOST}]"),
-    ("negative", -1, ValueError, f"expected an integer in [{{minimum}}, {MOST}], got -1"),
-    ("negative-in-a-pair", (1, -1), ValueError, f"expected an integer in [{{minimum}}, {MOST}], got -1"),
-]
-NOT_PAIRS = [
-    ("triple", (1, 1, 1), ValueError, "expected an integer or a pair (height, width), got (1, 1, 1)"),
-    ("empty", (), ValueError, "expected an integer or a pair (height, width), got ()"),
-    ("text", "same!", TypeError, "expected an integer, got 'same!'"),
-    ("zero", 0, ValueError, f"expected an integer in [1, {MOST}], got 0"),
-]
-WRONG_OUTPUTS = [  # a name, from a right `out` to a wrong one, the exception, the message
-    ("out-shape", lambda out: ones(*out.shape, 1), ValueError, "out: expected shape"),
-    ("out-dtype", lambda out: out.astype(np.float64), TypeError, "out: expected dtype float32, got float64"),
-    ("out-byteswapped", lambda out: out.astype(">f4"), TypeError, "out: expected dtype float32, got >f4"),
-    ("out-list", lambda out: out.tolist(), TypeError, "out: expected a NumPy array, got list"),
-    ("out-read-only", lambda out: read_only(*out.shape), ValueError, "out: expected a writeable, C-contiguous"),
-    ("out-fortran", lambda out: np.ones((2, *out.shape), np.float32, order="F")[0], ValueError,
-     "out: expected a writeable, C-contiguous"),
-    ("out-unaligned", LAYOUTS["unaligned"], ValueError, "out: expected a writeable, C-contiguous, aligned array"),
-]
 CONV2D = [  # a name, the arguments changed, the exception, the message
     ("x-rank-2", {"x": ones(6, 5)}, ValueError, "x: expected shape (N, C, H, W) or (C, H, W), got (6, 5)"),
     ("x-rank-5", {"x": ones(1, 2, 4, 6, 5)}, ValueError, "x: expected shape (N, C, H, W) or (C, H, W)"),
@@ -156,28 +106,12 @@ LINEAR = [
 ]
 
 
-def integer_cases(argument, minimum):
-    return [(f"{argument}-{name}", {argument: value}, error, f"{argument}: {message.format(minimum=minimum)}")
-            for name, value, error, message in NOT_INTEGERS + (NOT_PAIRS if minimum else [])]
-
-
-def array_cases(argument):
-    none = [] if argument == "bias" else [("none", None, TypeError, "expected a NumPy array")]
-    return [(f"{argument}-{name}", {argument: value}, error, f"{argument}: {message}")
-            for name, value, error, message in NOT_ARRAYS + none]
-
-
-def output_cases(op):
-    return [(name, {"out": spoil(call_arguments(op)["out"])}, error, message)
-            for name, spoil, error, message in WRONG_OUTPUTS]
-
-
 def all_cases():
     pools = ("max_pool2d", "avg_pool2d")
     table = {
-        "conv2d": CONV2D + [case for name in ("x", "weight", "bias") for case in array_cases(name)]
+        "conv2d": CONV2D + [case for name in ("x", "weight", "bias") for case in array_cases(name, name == "bias")]
         + [case for name, low in (("stride", 1), ("dilation", 1), ("padding", 0)) for case in integer_cases(name, low)],
-        "linear": LINEAR + [case for name in ("x", "weight", "bias") for case in array_cases(name)],
+        "linear": LINEAR + [case for name in ("x", "weight", "bias") for case in array_cases(name, name == "bias")],
         **{op: POOL2D + array_cases("x") + [case for name, low in (("kernel_size", 1), ("stride", 1), ("padding", 0))
                                            for case in integer_cases(name, low)] for op in pools},
         **{f"global_{op}": GLOBAL_POOL2D + array_cases("x") for op in pools},
@@ -185,7 +119,7 @@ def all_cases():
     table["max_pool2d"] += MAX_POOL2D + integer_cases("dilation", 1)
     table["avg_pool2d"] += AVG_POOL2D
     return [pytest.param(op, *case, id=f"{op}-{name}")
-            for op, cases in table.items() for name, *case in cases + output_cases(op)]
+            for op, cases in table.items() for name, *case in cases + output_cases(call_arguments(op)["out"])]
 
 
 @pytest.mark.parametrize("suffix", ["", "_forward"], ids=["inference", "training"])
@@ -213,18 +147,6 @@ def test_out_that_overlaps_an_input_is_refused(op, name):
 
 
 OPS = ["conv2d", "linear", "max_pool2d", "avg_pool2d", "global_max_pool2d", "global_avg_pool2d"]
-WRONG_BACKWARD = [  # a name, from (dy, ctx) to wrong ones, the exception, the message
-    ("dy-shape", lambda dy, ctx: (dy[..., :-1], ctx), ValueError, "dy: expected shape"),
-    ("dy-rank", lambda dy, ctx: (dy[0], ctx), ValueError, "dy: expected shape"),
-    ("dy-dtype", lambda dy, ctx: (dy.astype(np.float64), ctx), TypeError, "dy: expected dtype float32 as x has"),
-    ("dy-integers", lambda dy, ctx: (dy.astype(int), ctx), TypeError, "dy: expected dtype float32 or float64"),
-    ("dy-list", lambda dy, ctx: (dy.tolist(), ctx), TypeError, "dy: expected a NumPy array"),
-    ("dy-none", lambda dy, ctx: (None, ctx), TypeError, "dy: expected a NumPy array"),
-    ("ctx-none", lambda dy, ctx: (dy, None), TypeError, "ctx: expected a"),
-    ("ctx-tuple", lambda dy, ctx: (dy, tuple(ctx)), TypeError, "ctx: expected a"),
-]
-
-
 @pytest.mark.parametrize(("spoil", "error", "message"), [case[1:] for case in WRONG_BACKWARD],
                          ids=[case[0] for case in WRONG_BACKWARD])
 @pytest.mark.parametrize("op", OPS)

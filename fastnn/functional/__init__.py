@@ -1,20 +1,26 @@
 """The public functions. Three for each op: `op(...) -> y`, `op_forward(...) -> (y, ctx)`, `op_backward(dy, ctx)`."""
 
 from . import activation as _activation
+from . import batch_norm as _batch_norm
 from . import class_loss as _class_loss
 from . import conv as _conv
 from . import dropout as _dropout
+from . import group_norm as _group_norm
 from . import gru as _gru
+from . import layer_norm as _layer_norm
 from . import linear as _linear
 from . import loss as _loss
 from . import lstm as _lstm
 from . import pool as _pool
 from . import rnn as _rnn
 from .activation import *
+from .batch_norm import *
 from .class_loss import *
 from .conv import *
 from .dropout import *
+from .group_norm import *
 from .gru import *
+from .layer_norm import *
 from .linear import *
 from .loss import *
 from .lstm import *
@@ -23,10 +29,13 @@ from .rnn import *
 
 __all__ = [
     *_activation.__all__,
+    *_batch_norm.__all__,
     *_class_loss.__all__,
     *_conv.__all__,
     *_dropout.__all__,
+    *_group_norm.__all__,
     *_gru.__all__,
+    *_layer_norm.__all__,
     *_linear.__all__,
     *_loss.__all__,
     *_lstm.__all__,

@@ -1,5 +1,6 @@
 """Types of the public functions. The three of each op stand together; the context is whatever its backward reads."""
 
+from collections.abc import Sequence
 from typing import Literal, overload
 
 import numpy as np
@@ -36,7 +37,9 @@ __all__ = [
     "nll_loss", "nll_loss_forward", "nll_loss_backward", "binary_cross_entropy_with_logits",
     "binary_cross_entropy_with_logits_forward", "binary_cross_entropy_with_logits_backward", "mse_loss",
     "mse_loss_forward", "mse_loss_backward", "l1_loss", "l1_loss_forward", "l1_loss_backward", "huber_loss",
-    "huber_loss_forward", "huber_loss_backward",
+    "huber_loss_forward", "huber_loss_backward", "batch_norm", "batch_norm_forward", "batch_norm_backward",
+    "group_norm", "group_norm_forward", "group_norm_backward", "layer_norm", "layer_norm_forward",
+    "layer_norm_backward",
 ]
 
 # Convolution and pooling
@@ -154,6 +157,38 @@ def lstm_forward(
     lengths: Lengths = None, reverse: bool = False,
 ) -> tuple[tuple[Array, tuple[Array, Array]], Context]: ...
 def lstm_backward(dy: In | None, ctx: Context, *, dstate: State | None = None, need: Need = None) -> Grads6Pair: ...
+
+# Normalisation
+
+def batch_norm(
+    x: In, running_mean: In | None, running_var: In | None, weight: In | None = None, bias: In | None = None,
+    training: bool = False, momentum: float = 0.1, eps: float = 1e-5, *, out: Array | None = None,
+) -> Array: ...
+def batch_norm_forward(
+    x: In, running_mean: In | None, running_var: In | None, weight: In | None = None, bias: In | None = None,
+    training: bool = False, momentum: float = 0.1, eps: float = 1e-5, *, out: Array | None = None,
+) -> tuple[Array, Context]: ...
+def batch_norm_backward(dy: In, ctx: Context, *, need: Need = None) -> Grads3: ...
+
+def group_norm(
+    x: In, num_groups: int, weight: In | None = None, bias: In | None = None, eps: float = 1e-5, *,
+    out: Array | None = None,
+) -> Array: ...
+def group_norm_forward(
+    x: In, num_groups: int, weight: In | None = None, bias: In | None = None, eps: float = 1e-5, *,
+    out: Array | None = None,
+) -> tuple[Array, Context]: ...
+def group_norm_backward(dy: In, ctx: Context, *, need: Need = None) -> Grads3: ...
+
+def layer_norm(
+    x: In, normalized_shape: int | Sequence[int], weight: In | None = None, bias: In | None = None, eps: float = 1e-5,
+    *, out: Array | None = None,
+) -> Array: ...
+def layer_norm_forward(
+    x: In, normalized_shape: int | Sequence[int], weight: In | None = None, bias: In | None = None, eps: float = 1e-5,
+    *, out: Array | None = None,
+) -> tuple[Array, Context]: ...
+def layer_norm_backward(dy: In, ctx: Context, *, need: Need = None) -> Grads3: ...
 
 # Activations and dropout
 

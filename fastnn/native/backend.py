@@ -20,6 +20,15 @@ from ..reference.activation import (  # NumPy, until something compiled is measu
     tanh_backward_input,
     tanh_forward,
 )
+from ..reference.norm import (
+    channel_combine,
+    channel_moments,
+    channel_scale,
+    channel_sums,
+    row_normalize,
+    row_normalize_backward_input,
+    row_normalize_backward_weight,
+)
 from .conv2d import conv2d_backward_input, conv2d_backward_weight, conv2d_forward
 from .linear import linear_backward_input, linear_backward_weight, linear_forward
 from .pool2d import avg_pool2d_backward_input, avg_pool2d_forward, max_pool2d_backward_input, max_pool2d_forward
@@ -28,6 +37,10 @@ from .recurrent import gru_backward, gru_forward, lstm_backward, lstm_forward, r
 __all__ = [
     "avg_pool2d_backward_input",
     "avg_pool2d_forward",
+    "channel_combine",
+    "channel_moments",
+    "channel_scale",
+    "channel_sums",
     "conv2d_backward_input",
     "conv2d_backward_weight",
     "conv2d_forward",
@@ -52,6 +65,9 @@ __all__ = [
     "relu_forward",
     "rnn_backward",
     "rnn_forward",
+    "row_normalize",
+    "row_normalize_backward_input",
+    "row_normalize_backward_weight",
     "sigmoid_backward_input",
     "sigmoid_forward",
     "silu_backward_input",

@@ -68,10 +68,10 @@ class Affine(OpLayer):
         self.register_parameter("bias", init.uniform(weight_shape[:1], fan_in, generator, dtype) if bias else None)
 
     def __call__(self, x: np.ndarray) -> Any:
-        return self._op(x, self.weight, self.bias, **self._options())
+        return self._op(x, weight=self.weight, bias=self.bias, **self._options())
 
     def forward(self, x: np.ndarray) -> tuple[Any, Callable[..., Any]]:
-        y, ctx = self._op_forward(x, self.weight, self.bias, **self._options())
+        y, ctx = self._op_forward(x, weight=self.weight, bias=self.bias, **self._options())
 
         def backprop(dy, *, need_dx=True):
             dx, dweight, dbias = self._op_backward(dy, ctx, need=(need_dx, True, True))

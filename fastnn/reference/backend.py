@@ -24,6 +24,15 @@ from .conv2d import conv2d_backward_input, conv2d_backward_weight, conv2d_forwar
 from .gru import gru_backward, gru_forward
 from .linear import linear_backward_input, linear_backward_weight, linear_forward
 from .lstm import lstm_backward, lstm_forward
+from .norm import (
+    channel_combine,
+    channel_moments,
+    channel_scale,
+    channel_sums,
+    row_normalize,
+    row_normalize_backward_input,
+    row_normalize_backward_weight,
+)
 from .pool2d import (
     avg_pool2d_backward_input,
     avg_pool2d_forward,
@@ -35,6 +44,10 @@ from .rnn import rnn_backward, rnn_forward
 __all__ = [
     "avg_pool2d_backward_input",
     "avg_pool2d_forward",
+    "channel_combine",
+    "channel_moments",
+    "channel_scale",
+    "channel_sums",
     "conv2d_backward_input",
     "conv2d_backward_weight",
     "conv2d_forward",
@@ -59,6 +72,9 @@ __all__ = [
     "relu_forward",
     "rnn_backward",
     "rnn_forward",
+    "row_normalize",
+    "row_normalize_backward_input",
+    "row_normalize_backward_weight",
     "sigmoid_backward_input",
     "sigmoid_forward",
     "silu_backward_input",

@@ -1,0 +1,35 @@
+"""A right call of each op, from which the tests of what all ops promise make their own, right and wrong."""
+
+import numpy as np
+
+
+def ones(*shape, dtype=np.float32):
+    return np.ones(shape, dtype)
+
+
+CALLS = {  # keyword arguments, `out` last; gradients come for `x` and the arrays named in GRADIENTS
+    "batch_norm": lambda: {
+        "x": ones(3, 4, 5), "running_mean": ones(4), "running_var": ones(4), "weight": ones(4), "bias": ones(4),
+        "out": ones(3, 4, 5)},
+    "group_norm": lambda: {"x": ones(2, 4, 3, 2), "num_groups": 2, "weight": ones(4), "bias": ones(4),
+                           "out": ones(2, 4, 3, 2)},
+    "layer_norm": lambda: {"x": ones(3, 2, 4), "normalized_shape": (2, 4), "weight": ones(2, 4), "bias": ones(2, 4),
+                           "out": ones(3, 2, 4)},
+}
+GRADIENTS = {  # the arguments that backward returns gradients of, in its order
+    **dict.fromkeys(("batch_norm", "group_norm", "layer_norm"), ("x", "weight", "bias")),
+}
+
+
+def random_call(op, rng, dtype=np.float32):
+    """The right call of `op` with positive random numbers in its float arrays, without `out`."""
+    return {name: rng.uniform(0.5, 1.5, value.shape).astype(dtype) if is_float(value) else value
+            for name, value in CALLS[op]().items() if name != "out"}
+
+
+def is_float(value):
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+def as_tuple(gradients):
+    return gradients if isinstance(gradients, tuple) else (gradients,)

@@ -1,0 +1,110 @@
+"""Wrong calls of the ops in op_calls.py: what each raises, that nothing was written, and that nothing crashes."""
+
+import re
+
+import numpy as np
+import pytest
+from op_calls import CALLS, GRADIENTS, is_float, ones
+from wrong_calls import MOST, WRONG_BACKWARD, array_cases, output_cases
+
+import fastnn.functional as F
+
+pytestmark = pytest.mark.usefixtures("backend")
+
+OPTIONAL = {"weight", "bias"}  # of the normalisations; of others, bias alone
+SCALED = [  # of batch and group normalisation
+    ("x-rank-1", {"x": ones(4)}, ValueError, "x: expected shape (N, C) or (N, C, ...), got (4,)"),
+    ("weight-shape", {"weight": ones(3)}, ValueError, "weight: expected shape (4,), got (3,)"),
+    ("bias-shape", {"bias": ones(4, 1)}, ValueError, "bias: expected shape (4,), got (4, 1)"),
+    ("bias-float64", {"bias": ones(4, dtype=np.float64)}, TypeError, "bias: expected dtype float32 as x has"),
+    ("eps-negative", {"eps": -1e-5}, ValueError, "eps: expected a number in [0, inf], got -1e-05"),
+    ("eps-text", {"eps": "small"}, TypeError, "eps: expected a number, got 'small'"),
+]
+WRONG = {
+    "batch_norm": [
+        *SCALED,
+        ("no-running-mean", {"running_mean": None}, TypeError, "running_mean: expected an array where training is"),
+        ("no-running-var", {"running_var": None}, TypeError, "running_var: expected an array where training is False"),
+        ("running-mean-shape", {"running_mean": ones(5)}, ValueError, "running_mean: expected shape (4,), got (5,)"),
+        ("running-var-float64", {"running_var": ones(4, dtype=np.float64)}, TypeError,
+         "running_var: expected dtype float32 as x has, got float64"),
+        ("running-mean-to-write-float64", {"training": True, "running_mean": ones(4, dtype=np.float64)}, TypeError,
+         "running_mean: expected dtype float32, got float64"),
+        ("running-var-to-write-shape", {"training": True, "running_var": ones(3)}, ValueError,
+         "running_var: expected shape (4,), got (3,)"),
+        ("running-var-to-write-list", {"training": True, "running_var": [1.0] * 4}, TypeError,
+         "running_var: expected a NumPy array, got list"),
+        ("running-mean-to-write-strided", {"training": True, "running_mean": ones(8)[::2]}, ValueError,
+         "running_mean: expected a writeable, C-contiguous"),
+        ("one-value-a-channel", {"training": True, "x": ones(1, 4, 1), "out": None}, ValueError,
+         "x: expected more than one value a channel in training, got shape (1, 4, 1)"),
+        ("training-integer", {"training": 1}, TypeError, "training: expected True or False, got 1"),
+        ("momentum-two", {"momentum": 2}, ValueError, "momentum: expected a number in [0, 1], got 2.0"),
+        ("momentum-none", {"momentum": None}, TypeError, "momentum: expected a number, got None"),
+    ],
+    "group_norm": [
+        *SCALED,
+        ("groups-zero", {"num_groups": 0}, ValueError, f"num_groups: expected an integer in [1, {MOST}], got 0"),
+        ("groups-float", {"num_groups": 2.0}, TypeError, "num_groups: expected an integer, got 2.0"),
+        ("groups-no-divisor", {"num_groups": 3}, ValueError, "num_groups: expected a divisor of the 4 channels of x"),
+    ],
+    "layer_norm": [
+        ("shape-of-x", {"normalized_shape": 3}, ValueError, "x: expected shape (..., 3), got (3, 2, 4)"),
+        ("shape-longer-than-x", {"x": ones(4)}, ValueError, "x: expected shape (..., 2, 4), got (4,)"),
+        ("shape-empty", {"normalized_shape": ()}, ValueError, "normalized_shape: expected an integer or a sequence"),
+        ("shape-float", {"normalized_shape": 4.0}, TypeError, "normalized_shape: expected an integer, got 4.0"),
+        ("shape-zero", {"normalized_shape": (2, 0)}, ValueError, "normalized_shape: expected an integer in [1,"),
+        ("weight-shape", {"weight": ones(4)}, ValueError, "weight: expected shape (2, 4), got (4,)"),
+        ("bias-float64", {"bias": ones(2, 4, dtype=np.float64)}, TypeError, "bias: expected dtype float32 as x has"),
+        ("eps-nan", {"eps": float("nan")}, ValueError, "eps: expected a number in [0, inf], got nan"),
+    ],
+}
+
+
+def all_cases():
+    for op, make in CALLS.items():
+        right = make()
+        arrays = [name for name, value in right.items() if is_float(value) and name in GRADIENTS[op]]
+        cases = WRONG.get(op, []) + output_cases(right["out"])
+        for name in arrays:
+            cases += array_cases(name, name == "bias" or (name in OPTIONAL and op.endswith("norm")))
+        yield from (pytest.param(op, *case, id=f"{op}-{name}") for name, *case in cases)
+
+
+@pytest.mark.parametrize("suffix", ["", "_forward"], ids=["inference", "training"])
+@pytest.mark.parametrize(("op", "changed", "error", "message"), list(all_cases()))
+def test_wrong_call_raises_and_writes_nothing(op, changed, error, message, suffix):
+    arguments = {**CALLS[op](), **changed}
+    before = {name: value.copy() for name, value in arguments.items() if isinstance(value, np.ndarray)}
+    with pytest.raises(error, match=re.escape(message)):
+        getattr(F, op + suffix)(**arguments)
+    for name, value in before.items():
+        np.testing.assert_array_equal(arguments[name], value)
+
+
+@pytest.mark.parametrize(("spoil", "error", "message"), [case[1:] for case in WRONG_BACKWARD],
+                         ids=[case[0] for case in WRONG_BACKWARD])
+@pytest.mark.parametrize("op", CALLS)
+def test_wrong_backward_call_raises(op, spoil, error, message):
+    y, ctx = getattr(F, f"{op}_forward")(**CALLS[op]())
+    with pytest.raises(error, match=re.escape(message)):
+        getattr(F, f"{op}_backward")(*spoil(y, ctx))
+
+
+@pytest.mark.parametrize("op", [op for op, names in GRADIENTS.items() if len(names) > 1])
+def test_wrong_need_raises(op):
+    y, ctx = getattr(F, f"{op}_forward")(**CALLS[op]())
+    for need, error in (((True,), ValueError), ((1,) * len(GRADIENTS[op]), ValueError), (True, TypeError)):
+        with pytest.raises(error, match="need: expected"):
+            getattr(F, f"{op}_backward")(y, ctx, need=need)
+
+
+@pytest.mark.parametrize(("op", "name"), [(op, name) for op, names in GRADIENTS.items() for name in names])
+def test_out_that_overlaps_an_input_is_refused(op, name):
+    arguments = CALLS[op]()
+    whole = np.ones(arguments["out"].size + arguments[name].size, np.float32)
+    arguments[name] = whole[: arguments[name].size].reshape(arguments[name].shape)
+    arguments["out"] = whole[arguments[name].size - 1 : -1].reshape(arguments["out"].shape)  # shares one element
+    with pytest.raises(ValueError, match=f"out: must not overlap {name}"):
+        getattr(F, op)(**arguments)
+    assert (whole == 1).all()
