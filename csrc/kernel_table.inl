@@ -73,8 +73,9 @@ typedef struct {
                      ptrdiff_t src_rs, ptrdiff_t src_cs, REAL *dst);
     /* conv.inl: dst[j*dst_cs] = src[j] for j < n. */
     void (*spread)(ptrdiff_t n, const REAL *src, REAL *dst, ptrdiff_t dst_cs);
-    /* conv.inl: a vector from src + off[t] + from[i] to dst + t*width + to[i], for each t < k and each i < pieces in
-     * this order: to[] ascends, so that a piece overwrites what the one before wrote past its end. */
-    void (*gather)(ptrdiff_t k, const ptrdiff_t *off, ptrdiff_t pieces, const ptrdiff_t *from, const ptrdiff_t *to,
+    /* conv.inl: vectors put together from pieces, for each t < k from dst + t*width on. Piece i begins at lane[i] of
+     * a vector, 0 begins a new one, and takes the vector from src + off[t] + from[i] from that lane on. All of that
+     * vector must be readable. */
+    void (*gather)(ptrdiff_t k, const ptrdiff_t *off, ptrdiff_t pieces, const ptrdiff_t *from, const ptrdiff_t *lane,
                    const REAL *src, REAL *dst, ptrdiff_t width);
 } TABLE;

@@ -47,11 +47,20 @@ static void NAME(spread)(ptrdiff_t n, const REAL *src, REAL *dst, ptrdiff_t dst_
     for (ptrdiff_t j = 0; j < n; j++) dst[j * dst_cs] = src[j];
 }
 
+/* Whole vectors are stored: on many cores a store across two cache lines costs more than the loads it saves. */
 static void NAME(gather)(ptrdiff_t k, const ptrdiff_t *off, ptrdiff_t pieces, const ptrdiff_t *from,
-                         const ptrdiff_t *to, const REAL *src, REAL *dst, ptrdiff_t width)
+                         const ptrdiff_t *lane, const REAL *src, REAL *dst, ptrdiff_t width)
 {
+    NAME(vi) number;
+    for (int j = 0; j < LANES; j++) number[j] = j;
     for (ptrdiff_t t = 0; t < k; t++, dst += width) {
         const REAL *tap = src + off[t];
-        for (ptrdiff_t i = 0; i < pieces; i++) NAME(store)(dst + to[i], NAME(load)(tap + from[i]));
+        REAL *to = dst;
+        for (ptrdiff_t i = 0; i < pieces; to += LANES) {
+            NAME(v) x = NAME(load)(tap + from[i]);
+            for (i++; i < pieces && lane[i] > 0; i++)
+                x = NAME(select)(number < (INT)lane[i], x, NAME(load)(tap + from[i]));
+            NAME(store)(to, x);
+        }
     }
 }

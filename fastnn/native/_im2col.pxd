@@ -42,4 +42,4 @@ cdef void copy_band(const Axis *h, const Axis *w, const Band *band, Py_ssize_t r
 # The pieces of at most `lanes` pixels that output pixels first..first+n-1 of a band of `rows` rows consist of: for
 # `gather`. Returns how many; never more than n.
 cdef Py_ssize_t split_pixels(const Axis *w, const Band *band, Py_ssize_t rows, Py_ssize_t first, Py_ssize_t n,
-                             Py_ssize_t lanes, Py_ssize_t *from_, Py_ssize_t *to) noexcept nogil
+                             Py_ssize_t lanes, Py_ssize_t *from_, Py_ssize_t *lane) noexcept nogil

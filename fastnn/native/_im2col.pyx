@@ -74,13 +74,13 @@ cdef void copy_band(const Axis *h, const Axis *w, const Band *band, Py_ssize_t r
 
 
 cdef Py_ssize_t split_pixels(const Axis *w, const Band *band, Py_ssize_t rows, Py_ssize_t first, Py_ssize_t n,
-                             Py_ssize_t lanes, Py_ssize_t *from_, Py_ssize_t *to) noexcept nogil:
+                             Py_ssize_t lanes, Py_ssize_t *from_, Py_ssize_t *lane) noexcept nogil:
     cdef Py_ssize_t image = first // (rows * w.out), row = first // w.out % rows, column = first % w.out
     cdef Py_ssize_t pieces = 0, done = 0, length
     while done < n:
-        length = min(min(w.out - column, lanes), n - done)
-        from_[pieces] = image * band.image + row * band.pitch + column
-        to[pieces] = done
+        lane[pieces] = done % lanes
+        length = min(min(w.out - column, lanes - lane[pieces]), n - done)
+        from_[pieces] = image * band.image + row * band.pitch + column - lane[pieces]
         pieces += 1
         done += length
         column += length

@@ -198,8 +198,8 @@ cdef inline void spread(Py_ssize_t n, const real *src, real *dst, Py_ssize_t dst
 
 
 cdef inline void gather(Py_ssize_t k, const Py_ssize_t *off, Py_ssize_t pieces, const Py_ssize_t *from_,
-                        const Py_ssize_t *to, const real *src, real *dst, Py_ssize_t width) noexcept nogil:
+                        const Py_ssize_t *lane, const real *src, real *dst, Py_ssize_t width) noexcept nogil:
     if real is float:
-        isa.f32.gather(k, off, pieces, from_, to, src, dst, width)
+        isa.f32.gather(k, off, pieces, from_, lane, src, dst, width)
     else:
-        isa.f64.gather(k, off, pieces, from_, to, src, dst, width)
+        isa.f64.gather(k, off, pieces, from_, lane, src, dst, width)

@@ -47,7 +47,7 @@ cdef extern from "fnn_kernels.h" nogil:
                          Py_ssize_t src_rs, Py_ssize_t src_cs, float *dst) noexcept nogil
         void (*spread)(Py_ssize_t n, const float *src, float *dst, Py_ssize_t dst_cs) noexcept nogil
         void (*gather)(Py_ssize_t k, const Py_ssize_t *off, Py_ssize_t pieces, const Py_ssize_t *from_,
-                       const Py_ssize_t *to, const float *src, float *dst, Py_ssize_t width) noexcept nogil
+                       const Py_ssize_t *lane, const float *src, float *dst, Py_ssize_t width) noexcept nogil
         void (*max_pool2d)(const fnn_pool2d *pool, Py_ssize_t p0, Py_ssize_t p1, const float *x, float *y,
                            void *taps, int tap_bytes) noexcept nogil
         void (*max_pool2d_grad)(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize_t h1, const float *dy,
@@ -100,7 +100,7 @@ cdef extern from "fnn_kernels.h" nogil:
                          Py_ssize_t src_rs, Py_ssize_t src_cs, double *dst) noexcept nogil
         void (*spread)(Py_ssize_t n, const double *src, double *dst, Py_ssize_t dst_cs) noexcept nogil
         void (*gather)(Py_ssize_t k, const Py_ssize_t *off, Py_ssize_t pieces, const Py_ssize_t *from_,
-                       const Py_ssize_t *to, const double *src, double *dst, Py_ssize_t width) noexcept nogil
+                       const Py_ssize_t *lane, const double *src, double *dst, Py_ssize_t width) noexcept nogil
         void (*max_pool2d)(const fnn_pool2d *pool, Py_ssize_t p0, Py_ssize_t p1, const double *x, double *y,
                            void *taps, int tap_bytes) noexcept nogil
         void (*max_pool2d_grad)(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize_t h1, const double *dy,
