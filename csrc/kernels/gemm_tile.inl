@@ -15,6 +15,9 @@ static void TILE(MR, NV)(ptrdiff_t k, const REAL *a, ptrdiff_t a_rs, A_TAPS, con
         _Pragma("GCC unroll 16") for (int i = 0; i < MR; i++)
             _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++) acc[i][j] = NAME(broadcast)(init[i * init_rs]);
     }
+    /* The lines of c arrive while the sums are formed. */
+    _Pragma("GCC unroll 16") for (int i = 0; i < MR; i++)
+        _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++) __builtin_prefetch(c + i * c_rs + j * LANES, 1);
     for (ptrdiff_t t = 0; t < k; t++) {
         const REAL *a_t = a + A_AT(t);
         const REAL *b_t = b + B_AT(t);

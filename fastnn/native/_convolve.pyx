@@ -132,18 +132,19 @@ cdef void share_out(Plan *plan, const Convolution *conv, Py_ssize_t pixels, Py_s
 
 cdef Tiling choose_tiling(const Plan *plan, const Convolution *conv, int vector) noexcept nogil:
     """The cheapest, in cycles for a tap of the band: a multiply-add of vectors takes one, to gather a vector 2.5."""
-    cdef Py_ssize_t rows = plan.rows, band = plan.band.rows, width = conv.w.out, taps, across, along
+    cdef Py_ssize_t images = plan.band.images, band = plan.band.rows, width = conv.w.out, rows = plan.rows
+    cdef Py_ssize_t taps, across, along
     cdef double gather, by_rows, flat
     taps = conv.channels * conv.h.taps * conv.w.taps
     if (taps == conv.channels and conv.h.start == 0 and conv.w.start == 0 and conv.h.step == 1 and conv.w.step == 1
-            and conv.h.size == conv.h.out and conv.w.size == conv.w.out and plan.band.images == 1):
+            and conv.h.size == conv.h.out and conv.w.size == conv.w.out and images == 1):
         return PLAIN
     across = (width + vector - 1) // vector
     along = ((band - 1) * plan.band.pitch + width + vector - 1) // vector
     # Tiles of fewer than four accumulators wait for their own sums.
-    gather = ((band * width + vector - 1) // vector) * (2.5 + max(rows, 4.0 * vector / plan.width))
-    by_rows = band * across * max(<double>rows, 4.0 / min(across, plan.width // vector))
-    flat = along * (max(rows, 4.0 * vector / plan.width) + 3.0 * rows / taps)
+    gather = ((images * band * width + vector - 1) // vector) * (2.5 + max(rows, 4.0 * vector / plan.width))
+    by_rows = images * band * across * max(<double>rows, 4.0 / min(across, plan.width // vector))
+    flat = images * along * (max(rows, 4.0 * vector / plan.width) + 3.0 * rows / taps)
     if gather <= by_rows and gather <= flat:
         return GATHER
     return ROWS if by_rows <= flat else FLAT
