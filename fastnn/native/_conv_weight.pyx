@@ -1,5 +1,8 @@
 """dweight^T[taps, filters] = im2col(x)[taps, pixels] x dy^T[pixels, filters]: the filters lie in the lanes.
 
+x is read tap by tap from a padded copy, the channels being the rows of a tile; 1x1 kernels read x itself. Where there
+are too few channels to fill a tile, the taps of all of them are gathered from the copy to rows of a panel.
+
 The sum runs over blocks of pixels in their order. Where the weights alone are too few to keep many threads busy, it
 is split into parts, as many as the shapes say, that are added up in their order: no bit depends on the threads.
 """
@@ -8,8 +11,8 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from ._convolve cimport Convolution
-from ._im2col cimport Band, copy_band, set_band, split_pixels, tap_offsets
-from ._kernels cimport col_sum, gather, gemm, lanes, pack_t, round_up, tile_width
+from ._im2col cimport Band, copy_band, is_plain, set_band, split_pixels, tap_offsets
+from ._kernels cimport col_sum, gather, gemm, igemm, lanes, pack_t, round_up, tile_width
 from ._runtime cimport fnn_alloc, fnn_free, gemm_ns, real, threads_for
 
 cdef enum:
@@ -18,6 +21,12 @@ cdef enum:
     COPY_BYTES = 1 << 18    # of a task's copy, roughly
     TASKS = 16              # at least so many should be there for the threads
     TASK_TAPS = 64          # of a task, at least
+    FEW_CHANNELS = 5        # so few do not fill a tile
+
+cdef enum Source:
+    COPY        # rows of a tile: the channels of a tap in the copy
+    GATHER      # rows of a tile: the taps of all channels, gathered from the copy
+    PLAIN       # 1x1: rows of a tile: the channels of x
 
 cdef struct Plan:
     Band band
@@ -27,25 +36,30 @@ cdef struct Plan:
     Py_ssize_t tasks_c, channels            # channels are shared out among so many tasks
     Py_ssize_t block_channels, block_taps   # what one copy holds
     Py_ssize_t filters                      # of a group, rounded up to whole vectors
+    Source source
+    Py_ssize_t width                        # of a panel of dy^T; the last one may be wider than its filters
     int threads
-    Py_ssize_t *in_copy
-    Py_ssize_t copy, panel                  # elements of a thread's scratch memory
+    Py_ssize_t *in_copy                     # of the taps
+    Py_ssize_t *pixel_in_copy               # of the band's pixels
+    Py_ssize_t *in_panel                    # of the pixels of a panel of dy^T
+    Py_ssize_t copy, panel, dy_t            # elements of a thread's scratch memory
     Py_ssize_t part_sums                    # elements of dweight^T
 
 
 cdef int convolve_weight(const Convolution *conv, const real *dy, const real *x, real *dweight,
                          real *dbias) noexcept nogil:
     cdef Plan plan
-    cdef Py_ssize_t task, lists, scratch_size, sums_size, bias_size, blocks
+    cdef Py_ssize_t task, lists, pixels, scratch_size, sums_size, bias_size, blocks
     cdef char *memory
     cdef real *scratch
     cdef real *sums
     cdef real *bias_sums
     make_plan(&plan, conv, sizeof(real), dweight != NULL)
-    lists = round_up(plan.block_taps, 8) * sizeof(Py_ssize_t)
+    pixels = plan.band.images * plan.band.rows * conv.w.out
+    lists = round_up(plan.block_taps + pixels + plan.pixels, 8) * sizeof(Py_ssize_t)
     # pieces (two indices a pixel), the copy, the panel of taps, dy^T, sums of its columns
     scratch_size = round_up(2 * plan.pixels * (sizeof(Py_ssize_t) // sizeof(real)) + plan.copy + plan.panel
-                            + (plan.pixels + 1) * plan.filters, 16)
+                            + plan.dy_t + plan.width, 16)
     sums_size = round_up(plan.parts * plan.part_sums, 16)
     bias_size = plan.parts * conv.groups * plan.filters
     memory = <char *>fnn_alloc(lists + (plan.threads * scratch_size + sums_size + bias_size) * sizeof(real))
@@ -55,8 +69,13 @@ cdef int convolve_weight(const Convolution *conv, const real *dy, const real *x,
     sums = <real *>(memory + lists)
     bias_sums = sums + sums_size
     scratch = bias_sums + bias_size
+    plan.pixel_in_copy = plan.in_copy + plan.block_taps
+    plan.in_panel = plan.pixel_in_copy + pixels
     if plan.channels:
         tap_offsets(&conv.h, &conv.w, &plan.band, plan.block_channels, plan.in_copy)
+        split_pixels(&conv.w, &plan.band, plan.band.rows, 0, pixels, 1, plan.pixel_in_copy, NULL)
+        for task in range(plan.pixels):
+            plan.in_panel[task] = task * plan.width
     for task in prange(plan.parts * conv.groups * plan.tasks_c, num_threads=plan.threads, schedule="dynamic",
                        use_threads_if=plan.threads > 1):
         weight_task(conv, &plan, task, dy, x, sums, bias_sums if dbias != NULL else NULL,
@@ -99,11 +118,21 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize, bi
         plan.channels = (plan.channels + plan.tasks_c - 1) // plan.tasks_c
         plan.tasks_c = (conv.channels + plan.channels - 1) // plan.channels
     plan.threads = <int>min(<Py_ssize_t>threads, plan.parts * conv.groups * plan.tasks_c)
-    plan.block_channels = min(TAPS // kernel, COPY_BYTES // (plan.band.channel * itemsize))
+    plan.source = GATHER if conv.channels <= FEW_CHANNELS else COPY
+    if is_plain(&conv.h) and is_plain(&conv.w) and images == 1:
+        plan.source = PLAIN
+    plan.width = min(<Py_ssize_t>tile_width(<int>itemsize), plan.filters)
+    plan.dy_t = plan.pixels * round_up(plan.filters, plan.width)
+    plan.block_channels = COPY_BYTES // (plan.band.channel * itemsize)
+    if plan.source == GATHER:
+        plan.block_channels = min(plan.block_channels, TAPS // kernel)
     plan.block_channels = max(<Py_ssize_t>1, min(plan.block_channels, plan.channels))
     plan.block_taps = plan.block_channels * kernel
-    plan.copy = round_up(plan.block_channels * plan.band.channel + lanes(<int>itemsize), 16) if weights else 0
-    plan.panel = plan.block_taps * plan.pixels + lanes(<int>itemsize) if weights else 0
+    plan.copy = plan.panel = 0
+    if weights and plan.source != PLAIN:
+        plan.copy = round_up(plan.block_channels * plan.band.channel + lanes(<int>itemsize), 16)
+    if weights and plan.source == GATHER:
+        plan.panel = plan.block_taps * plan.pixels
     plan.part_sums = conv.groups * conv.channels * kernel * plan.filters if weights else 0
 
 
@@ -138,7 +167,7 @@ cdef void weight_task(const Convolution *conv, const Plan *plan, Py_ssize_t task
             n = min(plan.pixels, pixels - pixel)
             transpose(conv, plan, rows * conv.w.out, pixel, n, dy_g, dy_t)
             if bias_sums != NULL:
-                add_columns(conv, plan, n, dy_t, dy_t + plan.pixels * plan.filters, bias_sums)
+                add_columns(plan, n, dy_t, dy_t + plan.dy_t, bias_sums)
             if channels > 0:
                 multiply(conv, plan, row, rows, images, pixel, n, channels, x_c, dy_t, pieces, copy, panel, sums,
                          first)
@@ -150,26 +179,24 @@ cdef void weight_task(const Convolution *conv, const Plan *plan, Py_ssize_t task
 cdef void transpose(const Convolution *conv, const Plan *plan, Py_ssize_t band_pixels, Py_ssize_t pixel, Py_ssize_t n,
                     const real *dy, real *dy_t) noexcept nogil:
     """n pixels of the band, as a panel [pixel][filter] for each tile's width of filters."""
-    cdef Py_ssize_t k = 0, cols, width, image, first, length
+    cdef Py_ssize_t k = 0, cols, image, first, length
     while k < conv.rows:
-        cols = min(<Py_ssize_t>tile_width(sizeof(real)), conv.rows - k)
-        width = round_up(cols, lanes(sizeof(real)))
+        cols = min(plan.width, conv.rows - k)
         first = pixel
         while first < pixel + n:
             image = first // band_pixels
             length = min(pixel + n, (image + 1) * band_pixels) - first
-            pack_t(length, cols, width, dy + (image * conv.groups * conv.rows + k) * conv.out_plane
-                   + first - image * band_pixels, conv.out_plane, dy_t + k * n + (first - pixel) * width)
+            pack_t(length, cols, plan.width, dy + (image * conv.groups * conv.rows + k) * conv.out_plane
+                   + first - image * band_pixels, conv.out_plane, dy_t + k * n + (first - pixel) * plan.width)
             first += length
         k += cols
 
 
-cdef void add_columns(const Convolution *conv, const Plan *plan, Py_ssize_t n, const real *dy_t, real *sum,
-                      real *bias_sums) noexcept nogil:
+cdef void add_columns(const Plan *plan, Py_ssize_t n, const real *dy_t, real *sum, real *bias_sums) noexcept nogil:
     cdef Py_ssize_t k = 0, i, width
     while k < plan.filters:
-        width = min(<Py_ssize_t>tile_width(sizeof(real)), plan.filters - k)
-        col_sum(n, width, dy_t + k * n, width, sum)
+        width = min(plan.width, plan.filters - k)
+        col_sum(n, width, dy_t + k * n, plan.width, sum)
         for i in range(width):
             bias_sums[k + i] += sum[i]
         k += width
@@ -180,22 +207,42 @@ cdef void multiply(const Convolution *conv, const Plan *plan, Py_ssize_t row, Py
                    Py_ssize_t *pieces, real *copy, real *panel, real *sums, bint first) noexcept nogil:
     """sums (+)= im2col(x) x dy^T over n pixels of a band, block by block of channels."""
     cdef Py_ssize_t plane = conv.h.size * conv.w.size, image_stride = conv.groups * conv.channels * plane
-    cdef Py_ssize_t c = 0, k, block, taps, width, n_pieces
+    cdef Py_ssize_t c = 0, k, block, kernel = conv.h.taps * conv.w.taps, width, n_pieces = 0
     cdef real *c_sums
-    n_pieces = split_pixels(&conv.w, &plan.band, rows, pixel, n, lanes(sizeof(real)), pieces, pieces + plan.pixels)
+    if plan.source == GATHER:
+        n_pieces = split_pixels(&conv.w, &plan.band, rows, pixel, n, lanes(sizeof(real)), pieces,
+                                pieces + plan.pixels)
     while c < channels:
         block = min(plan.block_channels, channels - c)
-        taps = block * conv.h.taps * conv.w.taps
-        copy_band(&conv.h, &conv.w, &plan.band, row, rows, block, images, x + c * plane, image_stride, copy)
-        gather(taps, plan.in_copy, n_pieces, pieces, pieces + plan.pixels, copy, panel, plan.pixels)
+        if plan.source != PLAIN:
+            copy_band(&conv.h, &conv.w, &plan.band, row, rows, block, images, x + c * plane, image_stride, copy)
+        if plan.source == GATHER:
+            gather(block * kernel, plan.in_copy, n_pieces, pieces, pieces + plan.pixels, copy, panel, plan.pixels)
         k = 0
         while k < plan.filters:
-            width = min(<Py_ssize_t>tile_width(sizeof(real)), plan.filters - k)
-            c_sums = sums + c * conv.h.taps * conv.w.taps * plan.filters + k
-            gemm(taps, width, n, panel, plan.pixels, 1, dy_t + k * n, width, <const real *>NULL if first else c_sums,
-                 plan.filters, 1, c_sums, plan.filters)
+            width = min(plan.width, plan.filters - k)
+            c_sums = sums + c * kernel * plan.filters + k
+            if plan.source == GATHER:
+                gemm(block * kernel, width, n, panel, plan.pixels, 1, dy_t + k * n, plan.width,
+                     <const real *>NULL if first else c_sums, plan.filters, 1, c_sums, plan.filters)
+            elif plan.source == PLAIN:
+                gemm(block, width, n, x + c * plane + row * conv.w.size + pixel, plane, 1, dy_t + k * n, plan.width,
+                     <const real *>NULL if first else c_sums, plan.filters, 1, c_sums, plan.filters)
+            else:
+                multiply_taps(plan, kernel, block, width, n, copy, plan.pixel_in_copy + pixel, dy_t + k * n, c_sums,
+                              first)
             k += width
         c += block
+
+
+cdef void multiply_taps(const Plan *plan, Py_ssize_t kernel, Py_ssize_t channels, Py_ssize_t width, Py_ssize_t n,
+                        const real *copy, const Py_ssize_t *pixel_in_copy, const real *dy_t, real *sums,
+                        bint first) noexcept nogil:
+    cdef Py_ssize_t t
+    for t in range(kernel):
+        igemm(channels, width, n, copy + plan.in_copy[t], plan.band.channel, pixel_in_copy, dy_t, plan.in_panel,
+              <const real *>NULL if first else sums + t * plan.filters, kernel * plan.filters, <Py_ssize_t>1,
+              sums + t * plan.filters, kernel * plan.filters)
 
 
 cdef void write_weights(const Convolution *conv, const Plan *plan, Py_ssize_t group, Py_ssize_t k, real *sums,

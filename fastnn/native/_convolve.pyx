@@ -8,7 +8,7 @@ one sequential chain over channels and taps, so no bit depends on any of these c
 
 from cython.parallel cimport prange, threadid
 
-from ._im2col cimport Band, copy_band, set_band, split_pixels, tap_offsets
+from ._im2col cimport Band, copy_band, is_plain, set_band, split_pixels, tap_offsets
 from ._kernels cimport gather, igemm, lanes, pack, round_up, spread, tile_width
 from ._runtime cimport fnn_alloc, fnn_free, gemm_ns, real, threads_for
 
@@ -136,8 +136,7 @@ cdef Tiling choose_tiling(const Plan *plan, const Convolution *conv, int vector)
     cdef Py_ssize_t taps, across, along
     cdef double gather, by_rows, flat
     taps = conv.channels * conv.h.taps * conv.w.taps
-    if (taps == conv.channels and conv.h.start == 0 and conv.w.start == 0 and conv.h.step == 1 and conv.w.step == 1
-            and conv.h.size == conv.h.out and conv.w.size == conv.w.out and images == 1):
+    if is_plain(&conv.h) and is_plain(&conv.w) and images == 1:
         return PLAIN
     across = (width + vector - 1) // vector
     along = ((band - 1) * plan.band.pitch + width + vector - 1) // vector

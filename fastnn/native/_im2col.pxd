@@ -28,6 +28,10 @@ cdef inline Py_ssize_t gcd(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
 cdef void set_axis(Axis *axis, Py_ssize_t size, Py_ssize_t out, Py_ssize_t step, Py_ssize_t first, Py_ssize_t taps,
                    Py_ssize_t tap, Py_ssize_t tap_step, Py_ssize_t delta) noexcept nogil
 
+cdef inline bint is_plain(const Axis *axis) noexcept nogil:
+    """Whether output i reads the source at i and nowhere else."""
+    return axis.taps == 1 and axis.step == 1 and axis.start == 0 and axis.size == axis.out
+
 cdef void set_band(Band *band, const Axis *h, const Axis *w, Py_ssize_t rows, Py_ssize_t images) noexcept nogil
 
 # Where the taps of `channels` channels lie in the copy, channel by channel.
@@ -40,6 +44,6 @@ cdef void copy_band(const Axis *h, const Axis *w, const Band *band, Py_ssize_t r
                     real *dst) noexcept nogil
 
 # The pieces of at most `lanes` pixels that output pixels first..first+n-1 of a band of `rows` rows consist of: for
-# `gather`. Returns how many; never more than n.
+# `gather`. Returns how many; never more than n. lane may be NULL.
 cdef Py_ssize_t split_pixels(const Axis *w, const Band *band, Py_ssize_t rows, Py_ssize_t first, Py_ssize_t n,
                              Py_ssize_t lanes, Py_ssize_t *from_, Py_ssize_t *lane) noexcept nogil

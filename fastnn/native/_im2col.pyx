@@ -28,6 +28,8 @@ cdef void set_band(Band *band, const Axis *h, const Axis *w, Py_ssize_t rows, Py
     band.plane = (rows + h.extent) * band.pitch
     band.image = band.plane * h.phases * w.phases
     band.channel = band.image * images
+    if band.channel % 512 == 0:   # or the channels would compete for a few sets of the cache
+        band.channel += 16
 
 
 cdef void tap_offsets(const Axis *h, const Axis *w, const Band *band, Py_ssize_t channels,
@@ -76,11 +78,13 @@ cdef void copy_band(const Axis *h, const Axis *w, const Band *band, Py_ssize_t r
 cdef Py_ssize_t split_pixels(const Axis *w, const Band *band, Py_ssize_t rows, Py_ssize_t first, Py_ssize_t n,
                              Py_ssize_t lanes, Py_ssize_t *from_, Py_ssize_t *lane) noexcept nogil:
     cdef Py_ssize_t image = first // (rows * w.out), row = first // w.out % rows, column = first % w.out
-    cdef Py_ssize_t pieces = 0, done = 0, length
+    cdef Py_ssize_t pieces = 0, done = 0, length, begin
     while done < n:
-        lane[pieces] = done % lanes
-        length = min(min(w.out - column, lanes - lane[pieces]), n - done)
-        from_[pieces] = image * band.image + row * band.pitch + column - lane[pieces]
+        begin = done % lanes
+        length = min(min(w.out - column, lanes - begin), n - done)
+        from_[pieces] = image * band.image + row * band.pitch + column - begin
+        if lane != NULL:
+            lane[pieces] = begin
         pieces += 1
         done += length
         column += length
