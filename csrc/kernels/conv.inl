@@ -11,12 +11,17 @@ INLINE void NAME(copy_row)(ptrdiff_t n, const REAL *src, REAL *dst)
     for (; j < n; j++) dst[j] = src[j];
 }
 
-/* Every other element: two loads, one shuffle. The last element's neighbour is never read. */
+/* Every other element: two loads, one shuffle. What follows the last one is never read. */
 INLINE void NAME(copy_row_2)(ptrdiff_t n, const REAL *src, REAL *dst)
 {
     ptrdiff_t j = 0;
     for (; j + LANES < n; j += LANES)
         NAME(store)(dst + j, NAME(even)(NAME(load)(src + 2 * j), NAME(load)(src + 2 * j + LANES)));
+    if (n >= LANES) {
+        j = n - LANES;
+        NAME(store)(dst + j, NAME(even_odd)(NAME(load)(src + 2 * j), NAME(load)(src + 2 * j + LANES - 1)));
+        return;
+    }
     for (; j < n; j++) dst[j] = src[2 * j];
 }
 
@@ -47,20 +52,28 @@ static void NAME(spread)(ptrdiff_t n, const REAL *src, REAL *dst, ptrdiff_t dst_
     for (ptrdiff_t j = 0; j < n; j++) dst[j * dst_cs] = src[j];
 }
 
-/* Whole vectors are stored: on many cores a store across two cache lines costs more than the loads it saves. */
-static void NAME(gather)(ptrdiff_t k, const ptrdiff_t *off, ptrdiff_t pieces, const ptrdiff_t *from,
-                         const ptrdiff_t *lane, const REAL *src, REAL *dst, ptrdiff_t width)
+/* `taps` panel rows at once, so that they share the walk over the pieces. Whole vectors are stored: a store across two
+ * cache lines costs more than the loads it saves. */
+INLINE void NAME(gather_taps)(int taps, const ptrdiff_t *off, ptrdiff_t pieces, const ptrdiff_t *from,
+                              const ptrdiff_t *lane, const REAL *src, REAL *dst, ptrdiff_t width)
 {
     NAME(vi) number;
     for (int j = 0; j < LANES; j++) number[j] = j;
-    for (ptrdiff_t t = 0; t < k; t++, dst += width) {
-        const REAL *tap = src + off[t];
-        REAL *to = dst;
-        for (ptrdiff_t i = 0; i < pieces; to += LANES) {
-            NAME(v) x = NAME(load)(tap + from[i]);
-            for (i++; i < pieces && lane[i] > 0; i++)
-                x = NAME(select)(number < (INT)lane[i], x, NAME(load)(tap + from[i]));
-            NAME(store)(to, x);
+    for (ptrdiff_t i = 0; i < pieces; dst += LANES) {
+        NAME(v) x[4];
+        for (int u = 0; u < taps; u++) x[u] = NAME(load)(src + off[u] + from[i]);
+        for (i++; i < pieces && lane[i] > 0; i++) {
+            NAME(vi) before = number < (INT)lane[i];
+            for (int u = 0; u < taps; u++) x[u] = NAME(select)(before, x[u], NAME(load)(src + off[u] + from[i]));
         }
+        for (int u = 0; u < taps; u++) NAME(store)(dst + u * width, x[u]);
     }
+}
+
+static void NAME(gather)(ptrdiff_t k, const ptrdiff_t *off, ptrdiff_t pieces, const ptrdiff_t *from,
+                         const ptrdiff_t *lane, const REAL *src, REAL *dst, ptrdiff_t width)
+{
+    ptrdiff_t t = 0;
+    for (; t + 4 <= k; t += 4) NAME(gather_taps)(4, off + t, pieces, from, lane, src, dst + t * width, width);
+    for (; t < k; t++) NAME(gather_taps)(1, off + t, pieces, from, lane, src, dst + t * width, width);
 }

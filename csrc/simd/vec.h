@@ -52,18 +52,24 @@ INLINE NAME(v) NAME(zip_high)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX
 /* The elements of two vectors at even places: x0 x2 ... y0 y2 ..., and at odd places. */
 #if LANES == 16
 #define INDEX_EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define INDEX_EVEN_ODD 0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31
 #define INDEX_ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
 #elif LANES == 8
 #define INDEX_EVEN 0, 2, 4, 6, 8, 10, 12, 14
+#define INDEX_EVEN_ODD 0, 2, 4, 6, 9, 11, 13, 15
 #define INDEX_ODD 1, 3, 5, 7, 9, 11, 13, 15
 #elif LANES == 4
 #define INDEX_EVEN 0, 2, 4, 6
+#define INDEX_EVEN_ODD 0, 2, 5, 7
 #define INDEX_ODD 1, 3, 5, 7
 #else
 #define INDEX_EVEN 0, 2
+#define INDEX_EVEN_ODD 0, 3
 #define INDEX_ODD 1, 3
 #endif
 INLINE NAME(v) NAME(even)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX_EVEN); }
 INLINE NAME(v) NAME(odd)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX_ODD); }
+INLINE NAME(v) NAME(even_odd)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX_EVEN_ODD); }
 #undef INDEX_EVEN
+#undef INDEX_EVEN_ODD
 #undef INDEX_ODD

@@ -78,15 +78,15 @@ cdef void copy_band(const Axis *h, const Axis *w, const Band *band, Py_ssize_t r
 cdef Py_ssize_t split_pixels(const Axis *w, const Band *band, Py_ssize_t rows, Py_ssize_t first, Py_ssize_t n,
                              Py_ssize_t lanes, Py_ssize_t *from_, Py_ssize_t *lane) noexcept nogil:
     cdef Py_ssize_t image = first // (rows * w.out), row = first // w.out % rows, column = first % w.out
-    cdef Py_ssize_t pieces = 0, done = 0, length, begin
+    cdef Py_ssize_t pieces = 0, done = 0, begin = 0, length
     while done < n:
-        begin = done % lanes
         length = min(min(w.out - column, lanes - begin), n - done)
         from_[pieces] = image * band.image + row * band.pitch + column - begin
         if lane != NULL:
             lane[pieces] = begin
         pieces += 1
         done += length
+        begin = begin + length if begin + length < lanes else 0
         column += length
         if column == w.out:
             column = 0
