@@ -185,7 +185,8 @@ cdef void convolve_task(const Convolution *conv, const Plan *plan, Py_ssize_t ta
             multiply_rows(conv, plan, rows, taps, n_rows, images, weight + c * conv.weight_channels, init, init_rs,
                           init_cs, scratch, to, out_rs)
         else:
-            multiply_flat(conv, plan, rows, taps, n_rows, images, weight, init, scratch, scratch + plan.copy, to, out_rs)
+            multiply_flat(conv, plan, rows, taps, n_rows, images, weight, init, scratch, scratch + plan.copy, to,
+                          out_rs)
         c += channels
     if plan.tile:
         write_tile(conv, rows, images, n_rows, to, out_rs, out)
