@@ -5,7 +5,8 @@ typedef struct {
     int mr_max[FNN_NV_MAX + 1]; /* rows of the tallest gemm tile of n vectors */
 
     /* gemm.inl: c[i][j] = init[i][j] + sum over t in 0..k-1, in this order, of a[i*a_rs + t*a_cs] * b[t*b_ks + j],
-     * for i < rows, j < cols <= nv_max * lanes. init may be NULL (zeros), or c itself; init_cs is 0 or 1.
+     * for i < rows, j < cols <= nv_max * lanes. init may be NULL (zeros), or c itself; init_cs is 0 or 1, or 2: as 1,
+     * but init is added to the finished sum, so that long sums go by blocks and round less.
      * b must be readable for whole vectors: past cols up to the next multiple of lanes, in every row. */
     void (*gemm)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t k, const REAL *a, ptrdiff_t a_rs, ptrdiff_t a_cs,
                  const REAL *b, ptrdiff_t b_ks, const REAL *init, ptrdiff_t init_rs, ptrdiff_t init_cs, REAL *c,
@@ -78,4 +79,22 @@ typedef struct {
      * vector must be readable. */
     void (*gather)(ptrdiff_t k, const ptrdiff_t *off, ptrdiff_t pieces, const ptrdiff_t *from, const ptrdiff_t *lane,
                    const REAL *src, REAL *dst, ptrdiff_t width);
+
+    /* winograd.inl: F(4x4, 3x3). A lane is a channel: a band holds [row][pixel][lanes], `row` is the distance of its
+     * rows. The 36 values of a tile or filter lie `plane` apart; consecutive tiles lie v_ts (m_ts) apart.
+     * wino_input: 6 rows, 4*tiles + 2 pixels of an image, to v. wino_dy: 4 rows, 4*tiles pixels of dy, to m. */
+    void (*wino_input)(ptrdiff_t tiles, const REAL *band, ptrdiff_t row, REAL *v, ptrdiff_t v_ts, ptrdiff_t plane);
+    void (*wino_dy)(ptrdiff_t tiles, const REAL *band, ptrdiff_t row, REAL *m, ptrdiff_t m_ts, ptrdiff_t plane);
+    /* The products m to `rows` <= 4 rows and `cols` pixels of y; bias: lanes of them, or NULL. Returns 1 where a value
+     * is not finite. A finite value is right, whatever became of its neighbours. */
+    int (*wino_output)(ptrdiff_t rows, ptrdiff_t cols, const REAL *m, ptrdiff_t m_ts, ptrdiff_t plane,
+                       const REAL *bias, REAL *band, ptrdiff_t row);
+    /* n filters of 9 taps, ld apart, to u[i], zeros past n up to whole vectors; flip: taps in reverse. Reads nothing
+     * from `end` on. wino_dfilter: gradients du[i] to dw[9*i + tap]; returns 1 where one is not finite. */
+    void (*wino_filter)(ptrdiff_t n, const REAL *w, ptrdiff_t ld, const REAL *end, int flip, REAL *u, ptrdiff_t plane);
+    int (*wino_dfilter)(ptrdiff_t n, const REAL *du, ptrdiff_t plane, REAL *dw);
+    /* to_lanes: dst[t*lanes + j] = src[j*ld + t], zero for channels <= j < lanes; writes whole blocks of `lanes`
+     * pixels; reads nothing from `end` on. from_lanes: dst[j*ld + t] = src[t*lanes + j], reads whole blocks. */
+    void (*to_lanes)(ptrdiff_t pixels, ptrdiff_t channels, const REAL *src, ptrdiff_t ld, const REAL *end, REAL *dst);
+    void (*from_lanes)(ptrdiff_t pixels, ptrdiff_t channels, const REAL *src, REAL *dst, ptrdiff_t ld);
 } TABLE;

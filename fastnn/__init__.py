@@ -7,17 +7,19 @@ __version__ = "0.1.0"
 
 from . import functional, nn, optim, reference
 from ._backend import use_backend
-from ._config import memory_stats, set_memory_limit, show_config
+from ._config import get_conv_algorithm, memory_stats, set_conv_algorithm, set_memory_limit, show_config
 from ._threads import get_num_threads, set_num_threads
 
 __all__ = [
     "__version__",
     "functional",
+    "get_conv_algorithm",
     "get_num_threads",
     "memory_stats",
     "nn",
     "optim",
     "reference",
+    "set_conv_algorithm",
     "set_memory_limit",
     "set_num_threads",
     "show_config",

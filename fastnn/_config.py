@@ -3,8 +3,8 @@
 import os
 import sys
 
-from . import _backend, _check, _threads
-from .native import _blocks, _runtime
+from . import _backend, _check, _geometry, _threads
+from .native import _blocks, _runtime, conv2d
 
 DEFAULT_MEMORY_LIMIT = 1 << 28
 
@@ -21,9 +21,10 @@ def show_config() -> dict[str, object]:
         "isa_active": _runtime.isa_active(),
         "openmp": _runtime.HAVE_OPENMP,
         "threads": _threads.get_num_threads(),
+        "conv_algorithm": get_conv_algorithm(),
     }
     for key, value in config.items():
-        print(f"{key:10}  {', '.join(value) if isinstance(value, tuple) else value}")
+        print(f"{key:14}  {', '.join(value) if isinstance(value, tuple) else value}")
     return config
 
 
@@ -42,6 +43,26 @@ def memory_stats():
     return dict(zip(("limit", "kept", "in_use", "hits", "misses"), _blocks.stats()))
 
 
+def set_conv_algorithm(algorithm: str) -> None:
+    """What `algorithm="auto"` of a convolution stands for from now on, in the whole process.
+
+    "auto" (at first): the way that a cost model expects to be the faster one for the shape; "direct": no Winograd
+    convolution anywhere; "winograd": one wherever it can be used. The environment variable FASTNN_CONV_ALGORITHM sets
+    it at import. The reference backend computes directly in any case. Raises ValueError for any other name.
+    """
+    conv2d.set_algorithm(_check.choice("algorithm", algorithm, _geometry.ALGORITHMS))
+
+
+def get_conv_algorithm() -> str:
+    """What `algorithm="auto"` of a convolution stands for."""
+    return conv2d.get_algorithm()
+
+
+def _conv_algorithm_from_environment():
+    return _check.choice("FASTNN_CONV_ALGORITHM", os.environ.get("FASTNN_CONV_ALGORITHM") or "auto",
+                         _geometry.ALGORITHMS)
+
+
 def _memory_limit_from_environment():
     value = os.environ.get("FASTNN_MEMORY_LIMIT", "")
     if not value:
@@ -52,3 +73,4 @@ def _memory_limit_from_environment():
 
 
 _blocks.set_limit(_memory_limit_from_environment())
+conv2d.set_algorithm(_conv_algorithm_from_environment())

@@ -159,7 +159,8 @@ def test_backends_export_the_same_functions():
 def test_show_config_prints_what_it_returns(capsys):
     config = fastnn.show_config()
     printed = capsys.readouterr().out
-    assert set(config) == {"version", "backend", "isa_built", "isa_usable", "isa_active", "openmp", "threads"}
+    assert set(config) == {"version", "backend", "isa_built", "isa_usable", "isa_active", "openmp", "threads",
+                           "conv_algorithm"}
     for key, value in config.items():
         line = next(line for line in printed.splitlines() if line.split()[0] == key)
         assert str(value) in line or all(v in line for v in value)

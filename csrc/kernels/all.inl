@@ -7,6 +7,7 @@
 #include "pack.inl"
 #include "pool.inl"
 #include "conv.inl"
+#include "winograd.inl"
 
 static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
     FNN_CONCAT(FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _table__), FNN_ISA_NAME) = {
@@ -36,6 +37,13 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
         .pad_rows = NAME(pad_rows),
         .spread = NAME(spread),
         .gather = NAME(gather),
+        .wino_input = NAME(wino_input),
+        .wino_dy = NAME(wino_dy),
+        .wino_output = NAME(wino_output),
+        .wino_filter = NAME(wino_filter),
+        .wino_dfilter = NAME(wino_dfilter),
+        .to_lanes = NAME(to_lanes),
+        .from_lanes = NAME(from_lanes),
 };
 
 #undef NAME

@@ -4,7 +4,7 @@ static void TILE(MR, NV)(ptrdiff_t k, const REAL *a, ptrdiff_t a_rs, A_TAPS, con
                          ptrdiff_t init_rs, ptrdiff_t init_cs, REAL *c, ptrdiff_t c_rs)
 {
     NAME(v) acc[MR][NV];
-    if (init == NULL) {
+    if (init == NULL || init_cs == 2) {
         _Pragma("GCC unroll 16") for (int i = 0; i < MR; i++)
             _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++) acc[i][j] = (NAME(v)){0};
     } else if (init_cs) {
@@ -25,6 +25,11 @@ static void TILE(MR, NV)(ptrdiff_t k, const REAL *a, ptrdiff_t a_rs, A_TAPS, con
         _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++) b_vec[j] = NAME(load)(b_t + j * LANES);
         _Pragma("GCC unroll 16") for (int i = 0; i < MR; i++)
             _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++) acc[i][j] += a_t[i * a_rs] * b_vec[j];
+    }
+    if (init != NULL && init_cs == 2) {
+        _Pragma("GCC unroll 16") for (int i = 0; i < MR; i++)
+            _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++)
+                acc[i][j] += NAME(load)(init + i * init_rs + j * LANES);
     }
     _Pragma("GCC unroll 16") for (int i = 0; i < MR; i++)
         _Pragma("GCC unroll 4") for (int j = 0; j < NV; j++) NAME(store)(c + i * c_rs + j * LANES, acc[i][j]);

@@ -10,10 +10,10 @@ static void NAME(pack)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, const REAL 
     }
 }
 
-/* LANES x LANES elements transposed in registers: log2(LANES) perfect shuffles of row i with row i + LANES/2. */
-INLINE void NAME(transpose_block)(const REAL *src, ptrdiff_t ld, REAL *dst, ptrdiff_t width)
+/* LANES rows of LANES elements, transposed in registers: log2(LANES) perfect shuffles of row i with row i + LANES/2. */
+INLINE void NAME(load_transposed)(const REAL *src, ptrdiff_t ld, NAME(v) rows[LANES])
 {
-    NAME(v) rows[LANES], next[LANES];
+    NAME(v) next[LANES];
     _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) rows[i] = NAME(load)(src + i * ld);
     _Pragma("GCC unroll 4") for (int step = 1; step < LANES; step *= 2) {
         _Pragma("GCC unroll 8") for (int i = 0; i < LANES / 2; i++) {
@@ -22,6 +22,12 @@ INLINE void NAME(transpose_block)(const REAL *src, ptrdiff_t ld, REAL *dst, ptrd
         }
         _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) rows[i] = next[i];
     }
+}
+
+INLINE void NAME(transpose_block)(const REAL *src, ptrdiff_t ld, REAL *dst, ptrdiff_t width)
+{
+    NAME(v) rows[LANES];
+    NAME(load_transposed)(src, ld, rows);
     _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) NAME(store)(dst + i * width, rows[i]);
 }
 

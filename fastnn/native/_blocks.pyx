@@ -1,4 +1,4 @@
-"""A bounded pool of warm memory for results.
+"""A bounded pool of warm memory for results and for the scratch of large operations.
 
 Memory that comes fresh from the system is mapped page by page at first touch, which costs more than the arithmetic of
 a cheap op on a large array. A result's memory therefore comes from a block that an earlier result has left, where
@@ -28,10 +28,6 @@ cdef size_t misses = 0
 
 cdef class Block:
     """Writeable bytes; hand it to numpy.ndarray(buffer=...). Raises MemoryError where there are not enough."""
-
-    cdef void *data
-    cdef size_t size
-    cdef Py_ssize_t wanted
 
     def __cinit__(self, Py_ssize_t wanted):
         global in_use, hits, misses

@@ -56,6 +56,19 @@ cdef extern from "fnn_kernels.h" nogil:
                            float *y) noexcept nogil
         void (*avg_pool2d_grad)(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize_t h1, int include_pad,
                                 const float *dy, float *dx) noexcept nogil
+        void (*wino_input)(Py_ssize_t tiles, const float *band, Py_ssize_t row, float *v, Py_ssize_t v_ts,
+                           Py_ssize_t plane) noexcept nogil
+        void (*wino_dy)(Py_ssize_t tiles, const float *band, Py_ssize_t row, float *m, Py_ssize_t m_ts,
+                        Py_ssize_t plane) noexcept nogil
+        int (*wino_output)(Py_ssize_t rows, Py_ssize_t cols, const float *m, Py_ssize_t m_ts, Py_ssize_t plane,
+                           const float *bias, float *band, Py_ssize_t row) noexcept nogil
+        void (*wino_filter)(Py_ssize_t n, const float *w, Py_ssize_t ld, const float *end, int flip, float *u,
+                            Py_ssize_t plane) noexcept nogil
+        int (*wino_dfilter)(Py_ssize_t n, const float *du, Py_ssize_t plane, float *dw) noexcept nogil
+        void (*to_lanes)(Py_ssize_t pixels, Py_ssize_t channels, const float *src, Py_ssize_t ld, const float *end,
+                         float *dst) noexcept nogil
+        void (*from_lanes)(Py_ssize_t pixels, Py_ssize_t channels, const float *src, float *dst,
+                           Py_ssize_t ld) noexcept nogil
 
     ctypedef struct fnn_f64_kernels:
         int lanes
@@ -109,6 +122,19 @@ cdef extern from "fnn_kernels.h" nogil:
                            double *y) noexcept nogil
         void (*avg_pool2d_grad)(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize_t h1, int include_pad,
                                 const double *dy, double *dx) noexcept nogil
+        void (*wino_input)(Py_ssize_t tiles, const double *band, Py_ssize_t row, double *v, Py_ssize_t v_ts,
+                           Py_ssize_t plane) noexcept nogil
+        void (*wino_dy)(Py_ssize_t tiles, const double *band, Py_ssize_t row, double *m, Py_ssize_t m_ts,
+                        Py_ssize_t plane) noexcept nogil
+        int (*wino_output)(Py_ssize_t rows, Py_ssize_t cols, const double *m, Py_ssize_t m_ts, Py_ssize_t plane,
+                           const double *bias, double *band, Py_ssize_t row) noexcept nogil
+        void (*wino_filter)(Py_ssize_t n, const double *w, Py_ssize_t ld, const double *end, int flip, double *u,
+                            Py_ssize_t plane) noexcept nogil
+        int (*wino_dfilter)(Py_ssize_t n, const double *du, Py_ssize_t plane, double *dw) noexcept nogil
+        void (*to_lanes)(Py_ssize_t pixels, Py_ssize_t channels, const double *src, Py_ssize_t ld, const double *end,
+                         double *dst) noexcept nogil
+        void (*from_lanes)(Py_ssize_t pixels, Py_ssize_t channels, const double *src, double *dst,
+                           Py_ssize_t ld) noexcept nogil
 
     ctypedef struct fnn_isa:
         const char *name

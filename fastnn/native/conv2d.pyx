@@ -1,14 +1,18 @@
 """conv2d and its gradients. Same names as reference/conv2d.py.
 
-Each direction chooses its algorithm at its top; what no other algorithm takes is done directly, by `convolve`.
+Each direction chooses its algorithm at its top: Winograd's where it is asked for, or pays; else the direct one.
 """
 
 from libc.string cimport memset
 
+from ._blocks cimport Block
 from ._conv_weight cimport convolve_weight
 from ._convolve cimport Convolution, convolve
 from ._im2col cimport Axis, gcd, set_axis
 from ._runtime cimport real
+from ._winograd cimport Tiling, tile_forward, tile_input, winograd_image_pays, winograd_weight_pays
+from ._winograd_image cimport winograd_image, winograd_image_scratch
+from ._winograd_weight cimport winograd_weight, winograd_weight_scratch, without_padding
 
 
 cdef enum Algorithm:
@@ -17,6 +21,18 @@ cdef enum Algorithm:
 cdef struct Geometry:
     Py_ssize_t stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w, groups
     Algorithm algorithm     # what the caller asked for
+
+cdef Algorithm preferred = AUTO     # what "auto" stands for in this process
+
+
+def set_algorithm(name):
+    """What a convolution's "auto" stands for from now on; "winograd" means wherever it can be used."""
+    global preferred
+    preferred = read_algorithm(name)
+
+
+def get_algorithm():
+    return {AUTO: "auto", DIRECT: "direct", WINOGRAD: "winograd"}[preferred]
 
 
 def conv2d_forward(x, weight, bias, y, geo):
@@ -43,8 +59,17 @@ def conv2d_backward_weight(dy, x, dweight, dbias, geo):
 cdef Geometry read_geometry(geo) except *:
     cdef Geometry g
     (g.stride_h, g.stride_w, g.pad_top, _, g.pad_left, _, g.dilation_h, g.dilation_w, g.groups, algorithm) = geo
-    g.algorithm = AUTO if algorithm == "auto" else DIRECT if algorithm == "direct" else WINOGRAD
+    g.algorithm = preferred if algorithm == "auto" else read_algorithm(algorithm)
     return g
+
+
+cdef Algorithm read_algorithm(name) except *:
+    return AUTO if name == "auto" else DIRECT if name == "direct" else WINOGRAD
+
+
+cdef bint winograd_can(const Py_ssize_t *weight, Geometry geo) noexcept nogil:
+    return (geo.algorithm != DIRECT and weight[2] == 3 and weight[3] == 3 and geo.stride_h == 1 and geo.stride_w == 1
+            and geo.dilation_h == 1 and geo.dilation_w == 1)
 
 
 cdef int forward(const real[:, :, :, ::1] x,         # IN   (N, C, H, W)
@@ -53,6 +78,8 @@ cdef int forward(const real[:, :, :, ::1] x,         # IN   (N, C, H, W)
                  real[:, :, :, ::1] y,               # OUT  (N, K, P, Q)
                  Geometry geo) except -1:
     cdef Convolution conv
+    cdef Tiling tiling
+    cdef Block scratch = None
     cdef const real *b = NULL
     cdef int failed
     if y.shape[0] == 0 or y.shape[1] == 0:
@@ -64,9 +91,17 @@ cdef int forward(const real[:, :, :, ::1] x,         # IN   (N, C, H, W)
         return 0
     if bias is not None:
         b = &bias[0]
+    if winograd_can(weight.shape, geo):
+        tiling = tile_forward(x.shape, weight.shape, y.shape, geo.groups, geo.pad_top, geo.pad_left, sizeof(real))
+        if geo.algorithm == WINOGRAD or winograd_image_pays(&tiling):
+            scratch = Block(winograd_image_scratch(&tiling) * sizeof(real))
     with nogil:
-        conv = describe_forward(x.shape, weight.shape, y.shape, geo)
-        failed = convolve(&conv, &weight[0, 0, 0, 0], &x[0, 0, 0, 0], b, &y[0, 0, 0, 0])
+        if scratch is not None:
+            failed = winograd_image(&tiling, &x[0, 0, 0, 0], &weight[0, 0, 0, 0], b, &y[0, 0, 0, 0],
+                                    <real *>scratch.data)
+        else:
+            conv = describe_forward(x.shape, weight.shape, y.shape, geo)
+            failed = convolve(&conv, &weight[0, 0, 0, 0], &x[0, 0, 0, 0], b, &y[0, 0, 0, 0])
     if failed:
         raise MemoryError("conv2d: no scratch memory")
     return 0
@@ -76,25 +111,42 @@ cdef int backward_input(const real[:, :, :, ::1] dy,        # IN   (N, K, P, Q)
                         const real[:, :, :, ::1] weight,    # IN   (K, C/groups, R, S)
                         real[:, :, :, ::1] dx,              # OUT  (N, C, H, W)
                         Geometry geo) except -1:
-    cdef Convolution conv
+    cdef Tiling tiling
+    cdef Block scratch = None
     cdef int failed = 0
-    cdef Py_ssize_t i, j
     if dx.shape[0] == 0 or dx.shape[1] == 0:
         return 0
     if dy.shape[1] == 0:
         dx[:, :, :, :] = 0
         return 0
+    if winograd_can(weight.shape, geo):
+        tiling = tile_input(dy.shape, weight.shape, dx.shape, geo.groups, geo.pad_top, geo.pad_left, sizeof(real))
+        if geo.algorithm == WINOGRAD or winograd_image_pays(&tiling):
+            scratch = Block(winograd_image_scratch(&tiling) * sizeof(real))
     with nogil:
-        if leaves_gaps(weight.shape, geo):
-            memset(&dx[0, 0, 0, 0], 0, dx.shape[0] * dx.shape[1] * dx.shape[2] * dx.shape[3] * sizeof(real))
-        for i in range(min(geo.stride_h, dx.shape[2])):
-            for j in range(min(geo.stride_w, dx.shape[3])):
-                conv = describe_phase(dy.shape, weight.shape, dx.shape, geo, i, j)
-                if failed == 0 and conv.h.taps > 0 and conv.w.taps > 0:
-                    failed = convolve(&conv, &weight[0, 0, 0, 0], &dy[0, 0, 0, 0], <const real *>NULL, &dx[0, 0, i, j])
+        if scratch is not None:
+            failed = winograd_image(&tiling, &dy[0, 0, 0, 0], &weight[0, 0, 0, 0], <const real *>NULL,
+                                    &dx[0, 0, 0, 0], <real *>scratch.data)
+        else:
+            failed = backward_input_direct(dy, weight, dx, geo)
     if failed:
         raise MemoryError("conv2d: no scratch memory")
     return 0
+
+
+cdef int backward_input_direct(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] weight, real[:, :, :, ::1] dx,
+                               Geometry geo) noexcept nogil:
+    cdef Convolution conv
+    cdef Py_ssize_t i, j
+    cdef int failed = 0
+    if leaves_gaps(weight.shape, geo):
+        memset(&dx[0, 0, 0, 0], 0, dx.shape[0] * dx.shape[1] * dx.shape[2] * dx.shape[3] * sizeof(real))
+    for i in range(min(geo.stride_h, dx.shape[2])):
+        for j in range(min(geo.stride_w, dx.shape[3])):
+            conv = describe_phase(dy.shape, weight.shape, dx.shape, geo, i, j)
+            if failed == 0 and conv.h.taps > 0 and conv.w.taps > 0:
+                failed = convolve(&conv, &weight[0, 0, 0, 0], &dy[0, 0, 0, 0], <const real *>NULL, &dx[0, 0, i, j])
+    return failed
 
 
 cdef int backward_weight(const real[:, :, :, ::1] dy,   # IN   (N, K, P, Q)
@@ -106,7 +158,9 @@ cdef int backward_weight(const real[:, :, :, ::1] dy,   # IN   (N, K, P, Q)
     cdef Py_ssize_t[4] shape = [dy.shape[1], 0, 1, 1]
     cdef real *dw = NULL
     cdef real *db = NULL
-    cdef int failed
+    cdef Tiling tiling
+    cdef Block scratch = None
+    cdef int failed = 0
     if dy.shape[1] == 0:
         return 0
     if dy.shape[0] == 0:   # no terms to add up
@@ -123,9 +177,19 @@ cdef int backward_weight(const real[:, :, :, ::1] dy,   # IN   (N, K, P, Q)
         db = &dbias[0]
     if dw == NULL and db == NULL:
         return 0
+    if dw != NULL and winograd_can(shape, geo):
+        tiling = tile_forward(x.shape, shape, dy.shape, geo.groups, geo.pad_top, geo.pad_left, sizeof(real))
+        if geo.algorithm == WINOGRAD or winograd_weight_pays(&tiling):
+            scratch = Block(winograd_weight_scratch(&tiling) * sizeof(real))
     with nogil:
-        conv = describe_forward(x.shape, shape, dy.shape, geo)
-        failed = convolve_weight(&conv, &dy[0, 0, 0, 0], &x[0, 0, 0, 0] if dw != NULL else NULL, dw, db)
+        if scratch is not None and not winograd_weight(&tiling, &dy[0, 0, 0, 0], &x[0, 0, 0, 0], dw,
+                                                       <real *>scratch.data):
+            dw = NULL   # done; where it met a NaN or an infinity it is done again, directly
+        if dw != NULL or db != NULL:
+            conv = describe_forward(x.shape, shape, dy.shape, geo)
+            failed = convolve_weight(&conv, &dy[0, 0, 0, 0], &x[0, 0, 0, 0] if dw != NULL else NULL, dw, db)
+            if scratch is not None and dw != NULL:
+                without_padding(&tiling, &dy[0, 0, 0, 0], &x[0, 0, 0, 0], dw)
     if failed:
         raise MemoryError("conv2d: no scratch memory")
     return 0

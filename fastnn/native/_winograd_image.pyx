@@ -1,0 +1,256 @@
+"""Winograd convolution of images: the forward pass, and the input gradient with the filters turned around."""
+
+from cython.parallel cimport prange, threadid
+from libc.math cimport isfinite
+
+from ._kernels cimport from_lanes, gemm, lanes, round_up, tile_width, wino_filter, wino_output
+from ._runtime cimport fnn_alloc, fnn_free, real
+from ._winograd cimport CHAIN, PLANE_PAD, POINTS, Tiling, Unit, panel_start, transform_input, unit_at
+
+cdef enum:
+    BLOCK = 48       # tiles that a thread carries through all phases at once
+
+# Where the filters and biases of a group are (of float or double).
+cdef struct Filters:
+    const void *weight
+    const void *end         # of all groups' filters
+    const void *bias        # or NULL
+
+
+# Elements of scratch: of the planes of the three matrices, of what all threads share, and of each thread's own.
+cdef struct Scratch:
+    Py_ssize_t u_plane, v_plane, m_plane, shared, own
+    Py_ssize_t block        # units that a thread carries through all phases at once
+    bint filters_once
+
+
+cdef Scratch divide(const Tiling *s) noexcept nogil:
+    cdef Scratch d
+    cdef Py_ssize_t tiles = s.tiles
+    # Either the transformed filters are shared and read again for each block of tiles, or the transformed images are
+    # shared and read again for each panel of filters. The larger of the two should be read once.
+    d.filters_once = s.tiles <= s.k and s.panels >= s.threads
+    d.block = max(BLOCK // s.segment, <Py_ssize_t>1)
+    if not d.filters_once:
+        tiles = d.block * s.segment
+    d.u_plane, d.v_plane = CHAIN * s.panel + PLANE_PAD, tiles * CHAIN + PLANE_PAD
+    d.m_plane = tiles * s.panel + PLANE_PAD
+    d.shared, d.own = s.panels * s.chains * POINTS * d.u_plane, s.chains * POINTS * d.v_plane
+    if d.filters_once:
+        d.shared, d.own = d.own, POINTS * d.u_plane
+    d.own = round_up(d.own + POINTS * d.m_plane + 2 * s.band, 64)
+    return d
+
+
+cdef Py_ssize_t winograd_image_scratch(const Tiling *s) noexcept nogil:
+    cdef Scratch d = divide(s)
+    return d.shared + s.threads * d.own
+
+
+cdef int winograd_image(const Tiling *s, const real *x, const real *weight, const real *bias, real *y,
+                        real *scratch) noexcept nogil:
+    cdef Filters f
+    cdef Scratch d = divide(s)
+    cdef const real *x_end = x + s.n * s.groups * s.c * s.h * s.w
+    cdef Py_ssize_t failed = 0, _group
+    f.end = weight + s.groups * s.c * s.k * 9
+    for _group in range(s.groups):
+        f.weight, f.bias = weight, bias
+        if d.filters_once:
+            failed += share_images(s, &f, &d, x, x_end, y, scratch)
+        else:
+            failed += share_filters(s, &f, &d, x, x_end, y, scratch)
+        x += s.c * s.h * s.w
+        y += s.k * s.p * s.q
+        weight += s.c * s.k * 9
+        if bias != NULL:
+            bias += s.k
+    return -1 if failed else 0
+
+
+# ---- Many tiles: the transformed filters are shared, each thread carries its own blocks of tiles through all phases.
+
+
+cdef Py_ssize_t share_filters(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end,
+                              real *y, real *u) noexcept nogil:
+    cdef Py_ssize_t part, failed = 0
+    for part in prange(s.panels * s.chains, num_threads=s.threads, schedule="static", use_threads_if=s.threads > 1):
+        transform_filters(s, f, part // s.chains, part % s.chains, u + part * POINTS * d.u_plane, d.u_plane)
+    for part in prange(s.threads, num_threads=s.threads, schedule="static", use_threads_if=s.threads > 1):
+        failed += carry(s, f, d, x, x_end, y, u, s.units * part // s.threads, s.units * (part + 1) // s.threads,
+                        u + d.shared + part * d.own)
+    return failed
+
+
+cdef int carry(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end, real *y,
+               const real *u, Py_ssize_t unit, Py_ssize_t units, real *v) noexcept nogil:
+    """The units up to `units`, a block of them at a time."""
+    cdef Py_ssize_t last, base, tiles, i, panel, chain
+    cdef real *m = v + s.chains * POINTS * d.v_plane
+    cdef real *band = m + POINTS * d.m_plane
+    cdef int failed = 0
+    while unit < units:
+        last = min(unit + d.block, units)
+        base = unit_at(s, unit).first
+        tiles = unit_at(s, last - 1).first + unit_at(s, last - 1).tiles - base
+        for chain in range(s.chains):
+            for i in range(unit, last):
+                transform_input(s, x, x_end, i, chain * CHAIN, min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN), band,
+                                v + chain * POINTS * d.v_plane + (unit_at(s, i).first - base) * CHAIN, CHAIN,
+                                d.v_plane)
+        for panel in range(s.panels):
+            for chain in range(s.chains):
+                multiply(s, d, panel, chain, tiles, v + chain * POINTS * d.v_plane,
+                         u + (panel * s.chains + chain) * POINTS * d.u_plane, m)
+            for i in range(unit, last):
+                failed |= write_output(s, f, x, y, i, panel, m + (unit_at(s, i).first - base) * s.panel, d.m_plane,
+                                       band)
+        unit = last
+    return failed
+
+
+# ---- Few tiles: the transformed images are shared, each thread carries its own panels of filters through all phases.
+
+
+cdef Py_ssize_t share_images(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end,
+                             real *y, real *v) noexcept nogil:
+    cdef Py_ssize_t task, panel, failed = 0
+    for task in prange(s.units * s.chains, num_threads=s.threads, schedule="static", use_threads_if=s.threads > 1):
+        transform_input(s, x, x_end, task // s.chains, task % s.chains * CHAIN,
+                        min(s.c - task % s.chains * CHAIN, <Py_ssize_t>CHAIN), v + d.shared + threadid() * d.own,
+                        v + task % s.chains * POINTS * d.v_plane + unit_at(s, task // s.chains).first * CHAIN, CHAIN,
+                        d.v_plane)
+    for panel in prange(s.panels, num_threads=s.threads, schedule="static", use_threads_if=s.threads > 1):
+        failed += carry_panel(s, f, d, x, y, v, panel, v + d.shared + threadid() * d.own)
+    return failed
+
+
+cdef int carry_panel(const Tiling *s, const Filters *f, const Scratch *d, const real *x, real *y, const real *v,
+                     Py_ssize_t panel, real *u) noexcept nogil:
+    cdef real *m = u + POINTS * d.u_plane
+    cdef Py_ssize_t chain, unit
+    cdef int failed = 0
+    for chain in range(s.chains):
+        transform_filters(s, f, panel, chain, u, d.u_plane)
+        multiply(s, d, panel, chain, s.tiles, v + chain * POINTS * d.v_plane, u, m)
+    for unit in range(s.units):
+        failed |= write_output(s, f, x, y, unit, panel, m + unit_at(s, unit).first * s.panel, d.m_plane,
+                               m + POINTS * d.m_plane)
+    return failed
+
+
+# ---- The phases
+
+
+cdef void transform_filters(const Tiling *s, const Filters *f, Py_ssize_t panel, Py_ssize_t chain, real *u,
+                            Py_ssize_t plane) noexcept nogil:
+    """A panel of filters on a block of channels: u[xi*plane + channel*s.panel + filter]."""
+    cdef Py_ssize_t k0 = panel_start(s, panel), k = panel_start(s, panel + 1) - k0, c
+    for c in range(min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN)):
+        wino_filter(k, <const real *>f.weight + k0 * s.weight_ks + (chain * CHAIN + c) * s.weight_cs, s.weight_ks,
+                    <const real *>f.end, s.flip, u + c * s.panel, plane)
+
+
+cdef void multiply(const Tiling *s, const Scratch *d, Py_ssize_t panel, Py_ssize_t chain, Py_ssize_t tiles,
+                   const real *v, const real *u, real *m) noexcept nogil:
+    """m += v u for each of the points; the first chain overwrites m."""
+    cdef Py_ssize_t cols = round_up(panel_start(s, panel + 1) - panel_start(s, panel), lanes(sizeof(real)))
+    cdef Py_ssize_t taps = min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN), _xi
+    cdef const real *sums
+    for _xi in range(POINTS):
+        sums = m if chain > 0 else NULL
+        gemm(tiles, cols, taps, v, <Py_ssize_t>CHAIN, <Py_ssize_t>1, u, s.panel, sums, s.panel, <Py_ssize_t>2, m,
+             s.panel)
+        v += d.v_plane
+        u += d.u_plane
+        m += d.m_plane
+
+
+cdef int write_output(const Tiling *s, const Filters *f, const real *x, real *y, Py_ssize_t index, Py_ssize_t panel,
+                      const real *m, Py_ssize_t plane, real *band) noexcept nogil:
+    """A unit of y for a panel of filters; returns 1 where scratch memory is not to be had."""
+    cdef Unit u = unit_at(s, index)
+    cdef Py_ssize_t k0 = panel_start(s, panel), k1 = panel_start(s, panel + 1), k, r, j
+    cdef Py_ssize_t rows = min(s.p - u.row, <Py_ssize_t>4), cols = min(s.q - u.col, 4 * u.tiles), count
+    cdef Py_ssize_t width = lanes(sizeof(real)), image = s.p * s.q
+    cdef const real *bias = <const real *>f.bias
+    cdef real few[16]
+    cdef int poisoned = 0
+    cdef real *to = y + u.n * s.groups * s.k * s.p * s.q + u.row * s.q + u.col
+    for j in range((k1 - k0 + width - 1) // width):
+        k = k0 + j * width
+        count = min(k1 - k, width)
+        for r in range(width):
+            few[r] = bias[k + r] if bias != NULL and r < count else 0
+        poisoned |= wino_output(rows, cols, m + k - k0, s.panel, plane, few, band, cols * width)
+        if cols == s.q:
+            from_lanes(rows * cols, count, band, to + k * image, image)
+        else:
+            for r in range(rows):
+                from_lanes(cols, count, band + r * cols * width, to + k * image + r * s.q, image)
+    return recompute(s, f, x, y, u, k0, k1) if poisoned else 0
+
+
+# ---- Tiles that met a NaN or an infinity
+
+
+cdef int recompute(const Tiling *s, const Filters *f, const real *x, real *y, Unit u, Py_ssize_t k0,
+                   Py_ssize_t k1) noexcept nogil:
+    """The tiles of a unit that hold a value that is not finite, by the definition. A finite value is right already:
+    nothing that is not finite went into it. Returns 1 where memory is not to be had."""
+    cdef Py_ssize_t tile
+    cdef real *scratch = <real *>fnn_alloc(16 * (s.c + 2 * (k1 - k0)) * sizeof(real))
+    if scratch == NULL:
+        return 1
+    y += u.n * s.groups * s.k * s.p * s.q
+    x += u.n * s.groups * s.c * s.h * s.w
+    for tile in range(u.tiles):
+        if not all_finite(s, y, u.row, u.col + 4 * tile, k0, k1):
+            direct_tile(s, f, x, y, u.row, u.col + 4 * tile, k0, k1, scratch, scratch + 16 * s.c,
+                        scratch + 16 * (s.c + k1 - k0))
+    fnn_free(scratch)
+    return 0
+
+
+cdef bint all_finite(const Tiling *s, const real *y, Py_ssize_t row, Py_ssize_t col, Py_ssize_t k0,
+                     Py_ssize_t k1) noexcept nogil:
+    cdef Py_ssize_t k, p, q
+    for k in range(k0, k1):
+        for p in range(row, min(row + 4, s.p)):
+            for q in range(col, min(col + 4, s.q)):
+                if not isfinite(y[(k * s.p + p) * s.q + q]):
+                    return False
+    return True
+
+
+cdef void direct_tile(const Tiling *s, const Filters *f, const real *x, real *y, Py_ssize_t row, Py_ssize_t col,
+                      Py_ssize_t k0, Py_ssize_t k1, real *pixels, real *sums, real *out) noexcept nogil:
+    """One tap after the other, on those of the 16 outputs where it lies on the image: outside, not even infinity times
+    zero is added."""
+    cdef const real *bias = <const real *>f.bias
+    cdef Py_ssize_t[16] seen
+    cdef Py_ssize_t tap, i, k, c, h, w, n, tile_cols = tile_width(sizeof(real))
+    for k in range(k1 - k0):
+        for i in range(16):
+            out[k * 16 + i] = bias[k0 + k] if bias != NULL else 0
+    for tap in range(9):
+        n = 0
+        for i in range(16):
+            h, w = row + i // 4 + tap // 3 - s.pad_top, col + i % 4 + tap % 3 - s.pad_left
+            if 0 <= h < s.h and 0 <= w < s.w:
+                seen[n] = i
+                for c in range(s.c):
+                    pixels[c * 16 + n] = x[(c * s.h + h) * s.w + w]
+                n += 1
+        for i in range((n + tile_cols - 1) // tile_cols):
+            gemm(k1 - k0, min(n - i * tile_cols, tile_cols), s.c,
+                 <const real *>f.weight + k0 * s.weight_ks + (8 - tap if s.flip else tap), s.weight_ks, s.weight_cs,
+                 pixels + i * tile_cols, <Py_ssize_t>16, <const real *>NULL, <Py_ssize_t>0, <Py_ssize_t>0,
+                 sums + i * tile_cols, <Py_ssize_t>16)
+        for k in range(k1 - k0):
+            for i in range(n):
+                out[k * 16 + seen[i]] += sums[k * 16 + i]
+    for k in range(k1 - k0):
+        for i in range(16):
+            if row + i // 4 < s.p and col + i % 4 < s.q:
+                y[((k0 + k) * s.p + row + i // 4) * s.q + col + i % 4] = out[k * 16 + i]

@@ -1,0 +1,187 @@
+"""Winograd weight gradient: dU[xi][k][c] = sum over tiles of dM[xi][tile][k] * V[xi][tile][c], then G' dU G.
+
+Tiles are taken in spans whose transforms stay in the cache, in chains of CHAIN, in an order that the shape alone
+decides. The threads share out the points and the blocks of dU, so no sum is split between them.
+"""
+
+from cython.parallel cimport prange, threadid
+from libc.math cimport isnan
+
+from ._kernels cimport gemm, lanes, round_up, tile_width, wino_dfilter, wino_dy
+from ._runtime cimport real
+from ._winograd cimport (
+    CHAIN, PLANE_PAD, POINTS, Tiling, Unit, band_row, load_band, transform_input, unit_at,
+)
+
+cdef enum:
+    SPAN_BYTES = 8 << 20     # of the transformed images and gradients of one span of tiles, unless that makes it
+    SPAN_TILES = 128         # shorter than this
+
+# The blocks of the two transforms: CHAIN filters wide, and a panel of channels wide.
+cdef struct Blocks:
+    Py_ssize_t ks, cs                       # how many
+    Py_ssize_t panel                        # channels of a block
+    Py_ssize_t spans
+    Py_ssize_t v_plane, m_plane, u_plane
+    Py_ssize_t v_size, m_size, u_size, own  # elements of scratch; own: each thread's
+    bint alone                              # each block of dU is made, used and forgotten by one thread
+
+
+cdef Blocks divide(const Tiling *s) noexcept nogil:
+    cdef Blocks b
+    cdef Py_ssize_t vectors = (s.c + lanes(s.itemsize) - 1) // lanes(s.itemsize), tiles, units
+    b.cs = (s.c + tile_width(s.itemsize) - 1) // tile_width(s.itemsize)
+    b.panel = (vectors + b.cs - 1) // b.cs * lanes(s.itemsize)
+    b.cs = (s.c + b.panel - 1) // b.panel
+    b.ks = (s.k + CHAIN - 1) // CHAIN
+    tiles = max(SPAN_BYTES // (POINTS * (s.c + s.k) * s.itemsize), <Py_ssize_t>SPAN_TILES)
+    units = max(<Py_ssize_t>1, tiles // s.segment)
+    b.spans = (s.units + units - 1) // units
+    units = (s.units + b.spans - 1) // b.spans
+    b.v_plane, b.m_plane = units * s.segment * b.panel + PLANE_PAD, units * s.segment * CHAIN + PLANE_PAD
+    b.u_plane = CHAIN * b.panel + PLANE_PAD
+    b.alone = b.spans == 1 and b.ks * b.cs >= 2 * s.threads
+    b.v_size, b.m_size = b.cs * POINTS * b.v_plane, b.ks * POINTS * b.m_plane
+    b.u_size = (s.threads if b.alone else b.ks * b.cs) * POINTS * b.u_plane
+    b.own = round_up(max(s.band, CHAIN * b.panel), 64)   # a band of pixels, or sums of a span
+    return b
+
+
+cdef Py_ssize_t winograd_weight_scratch(const Tiling *s) noexcept nogil:
+    cdef Blocks b = divide(s)
+    return b.v_size + b.m_size + b.u_size + s.threads * b.own
+
+
+cdef int winograd_weight(const Tiling *s, const real *dy, const real *x, real *dweight, real *scratch) noexcept nogil:
+    cdef Blocks b = divide(s)
+    cdef const real *x_end = x + s.n * s.groups * s.c * s.h * s.w
+    cdef const real *dy_end = dy + s.n * s.groups * s.k * s.p * s.q
+    cdef real *m = scratch + b.v_size
+    cdef real *u = m + b.m_size
+    cdef Py_ssize_t _group, span, first, last
+    cdef int poisoned = 0
+    for _group in range(s.groups):
+        for span in range(b.spans):
+            first, last = s.units * span // b.spans, s.units * (span + 1) // b.spans
+            transform(s, &b, dy, dy_end, x, x_end, first, last, scratch, m, u + b.u_size)
+            if not b.alone:
+                multiply(s, &b, first, last, scratch, m, u, u + b.u_size)
+        poisoned |= finish(s, &b, scratch, m, u, dweight)
+        x += s.c * s.h * s.w
+        dy += s.k * s.p * s.q
+        dweight += s.c * s.k * 9
+    return poisoned
+
+
+cdef void transform(const Tiling *s, const Blocks *b, const real *dy, const real *dy_end, const real *x,
+                    const real *x_end, Py_ssize_t first, Py_ssize_t last, real *v, real *m,
+                    real *band) noexcept nogil:
+    """The images and gradients of a span of units, to V and dM."""
+    cdef Py_ssize_t blocks = b.cs + b.ks, task, block, unit, tile
+    for task in prange((last - first) * blocks, num_threads=s.threads, schedule="static", use_threads_if=s.threads > 1):
+        unit, block = first + task // blocks, task % blocks
+        tile = unit_at(s, unit).first - unit_at(s, first).first
+        if block < b.cs:
+            transform_input(s, x, x_end, unit, block * b.panel, min(s.c - block * b.panel, b.panel),
+                            band + threadid() * b.own, v + block * POINTS * b.v_plane + tile * b.panel, b.panel,
+                            b.v_plane)
+        else:
+            transform_dy(s, dy, dy_end, unit, (block - b.cs) * CHAIN, band + threadid() * b.own,
+                         m + (block - b.cs) * POINTS * b.m_plane + tile * CHAIN, b.m_plane)
+
+
+cdef void transform_dy(const Tiling *s, const real *dy, const real *end, Py_ssize_t index, Py_ssize_t k, real *band,
+                       real *m, Py_ssize_t plane) noexcept nogil:
+    cdef Unit u = unit_at(s, index)
+    cdef Py_ssize_t pitch = band_row(4 * u.tiles, sizeof(real)), width = lanes(sizeof(real)), vector, j
+    cdef Py_ssize_t ks = min(s.k - k, <Py_ssize_t>CHAIN)
+    dy += u.n * s.groups * s.k * s.p * s.q + k * s.p * s.q
+    for vector in range((ks + width - 1) // width):
+        j = vector * width
+        load_band(dy + j * s.p * s.q, end, s.p, s.q, ks - j, u.row, u.col, <Py_ssize_t>4, 4 * u.tiles, band)
+        wino_dy(u.tiles, band, pitch, m + j, <Py_ssize_t>CHAIN, plane)
+
+
+cdef void multiply(const Tiling *s, const Blocks *b, Py_ssize_t first, Py_ssize_t last, const real *v,
+                   const real *m, real *u, real *sums) noexcept nogil:
+    """dU += dM' V over a span, summed on its own first so that long sums round less; the first span overwrites dU."""
+    cdef Py_ssize_t tiles = unit_at(s, last - 1).first + unit_at(s, last - 1).tiles - unit_at(s, first).first, task
+    for task in prange(b.ks * b.cs * POINTS, num_threads=s.threads, schedule="static", use_threads_if=s.threads > 1):
+        if first == 0:
+            multiply_point(s, b, task // POINTS, task % POINTS, tiles, v, m,
+                           u + task // POINTS * POINTS * b.u_plane + task % POINTS * b.u_plane)
+        else:
+            multiply_point(s, b, task // POINTS, task % POINTS, tiles, v, m, sums + threadid() * b.own)
+            add(CHAIN * b.panel, sums + threadid() * b.own,
+                u + task // POINTS * POINTS * b.u_plane + task % POINTS * b.u_plane)
+
+
+cdef void add(Py_ssize_t n, const real *what, real *to) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        to[i] += what[i]
+
+
+cdef void multiply_point(const Tiling *s, const Blocks *b, Py_ssize_t block, Py_ssize_t xi, Py_ssize_t tiles,
+                         const real *v, const real *m, real *u) noexcept nogil:
+    cdef Py_ssize_t kb = block // b.cs, cb = block % b.cs, chain, t
+    cdef Py_ssize_t cols = round_up(min(s.c - cb * b.panel, b.panel), lanes(sizeof(real)))
+    cdef const real *sums = NULL
+    v += (cb * POINTS + xi) * b.v_plane
+    m += (kb * POINTS + xi) * b.m_plane
+    for chain in range((tiles + CHAIN - 1) // CHAIN):
+        t = chain * CHAIN
+        gemm(min(s.k - kb * CHAIN, <Py_ssize_t>CHAIN), cols, min(tiles - t, <Py_ssize_t>CHAIN), m + t * CHAIN,
+             <Py_ssize_t>1, <Py_ssize_t>CHAIN, v + t * b.panel, b.panel, sums, b.panel, <Py_ssize_t>2, u, b.panel)
+        sums = u
+
+
+cdef int finish(const Tiling *s, const Blocks *b, const real *v, const real *m, real *u,
+                real *dweight) noexcept nogil:
+    """dU to the gradients; returns 1 where one is not finite."""
+    cdef Py_ssize_t block, poisoned = 0
+    for block in prange(b.ks * b.cs, num_threads=s.threads, schedule="static", use_threads_if=s.threads > 1):
+        poisoned += finish_block(s, b, block, v, m, u + (threadid() if b.alone else block) * POINTS * b.u_plane,
+                                 dweight)
+    return poisoned > 0
+
+
+cdef int finish_block(const Tiling *s, const Blocks *b, Py_ssize_t block, const real *v, const real *m, real *u,
+                      real *dweight) noexcept nogil:
+    cdef Py_ssize_t k0 = block // b.cs * CHAIN, c0 = block % b.cs * b.panel, k, xi
+    cdef int poisoned = 0
+    if b.alone:
+        for xi in range(POINTS):
+            multiply_point(s, b, block, xi, s.tiles, v, m, u + xi * b.u_plane)
+    for k in range(min(s.k - k0, <Py_ssize_t>CHAIN)):
+        poisoned |= wino_dfilter(min(s.c - c0, b.panel), u + k * b.panel, b.u_plane,
+                                 dweight + ((k0 + k) * s.c + c0) * 9)
+    return poisoned
+
+
+cdef void without_padding(const Tiling *s, const real *dy, const real *x, real *dweight) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in prange(s.groups * s.k * s.c * 9, num_threads=s.threads, schedule="static", use_threads_if=s.threads > 1):
+        if isnan(dweight[i]):
+            dweight[i] = one_gradient(s, dy, x, i // (9 * s.c), i // (9 * s.c * s.k) * s.c + i // 9 % s.c, i % 9)
+
+
+cdef real one_gradient(const Tiling *s, const real *dy, const real *x, Py_ssize_t k, Py_ssize_t c,
+                       Py_ssize_t tap) noexcept nogil:
+    """Of filter k of all and channel c of all. Most sums that are to be NaN are so after a few terms."""
+    cdef Py_ssize_t n, p, q, row, left = tap % 3 - s.pad_left
+    cdef const real *pixels
+    cdef const real *gradients
+    cdef real total = 0
+    for n in range(s.n):
+        for p in range(s.p):
+            row = p + tap // 3 - s.pad_top
+            if row < 0 or row >= s.h:
+                continue
+            gradients = dy + ((n * s.groups * s.k + k) * s.p + p) * s.q
+            pixels = x + ((n * s.groups * s.c + c) * s.h + row) * s.w + left
+            for q in range(max(<Py_ssize_t>0, -left), min(s.q, s.w - left)):
+                total += gradients[q] * pixels[q]
+            if isnan(total):
+                return total
+    return total
