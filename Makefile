@@ -14,7 +14,9 @@ SOURCES := setup.py pyproject.toml MANIFEST.in README.md LICENSE \
     $(shell find csrc -type f) $(shell find fastnn -name '*.py' -o -name '*.p[yx][xid]' -o -name '*.h' -o -name py.typed)
 
 # The checkout's own fastnn/ must not shadow the installed wheel, in no subprocess of a test either.
+# (A script's own folder comes first on its path, not the checkout; it needs that, to find the files beside it.)
 ISOLATED := env -u PYTHONPATH PYTHONSAFEPATH=1
+SCRIPT := env -u PYTHONPATH -u PYTHONSAFEPATH
 
 .PHONY: test demo bench lint sdist-check sanitize clean
 .SECONDARY:
@@ -25,11 +27,11 @@ test: .venv-test/.ready
 	    .venv-test/bin/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 demo: .venv-examples/.ready
-	$(ISOLATED) .venv-examples/bin/python examples/demo_digits.py --output demo
+	$(SCRIPT) .venv-examples/bin/python examples/demo_digits.py --output demo
 
 bench: .venv-bench/.ready
 	$(ISOLATED) .venv-bench/bin/python -m pytest benchmarks -q --mode=$(BENCH) --benchmark-columns=median,iqr,rounds
-	$(ISOLATED) .venv-bench/bin/python benchmarks/compare.py --mode=$(BENCH) --output build/bench $(BENCH_ARGS)
+	$(SCRIPT) .venv-bench/bin/python benchmarks/compare.py --mode=$(BENCH) --output build/bench $(BENCH_ARGS)
 
 lint: .venv-lint/.ready
 	.venv-lint/bin/ruff check .

@@ -19,6 +19,7 @@ import time
 
 MODULES = {"fastnn": "own", "reference": "own", "torch": "peer_torch", "onnxruntime": "peer_onnxruntime",
            "jax": "peer_jax"}
+PEERS = {"torch", "onnxruntime", "onnx", "jax"}  # packages that may be missing; no other may
 MIN_SAMPLE = 2e-4  # seconds; shorter calls are repeated within a sample
 SETTLE = 0.03  # seconds; the threads of the contender before still spin a little
 THREAD_VARIABLES = ("FASTNN_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -99,7 +100,9 @@ def main():
 
     try:
         worker = Worker(contender, threads)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if error.name not in PEERS:
+            raise
         return answer({"missing": str(error)})
     answer({"versions": worker.module.versions()})
     for line in sys.stdin:
