@@ -13,8 +13,11 @@ static inline fnn_span fnn_window_span(ptrdiff_t window, ptrdiff_t kernel, ptrdi
                                        ptrdiff_t dilation, ptrdiff_t size)
 {
     ptrdiff_t start = window * stride - pad, room = size - start;
-    ptrdiff_t low = start < 0 ? (-start + dilation - 1) / dilation : 0;
-    ptrdiff_t high = room <= 0 ? 0 : (room + dilation - 1) / dilation;
+    ptrdiff_t low = start < 0 ? -start : 0, high = room > 0 ? room : 0;
+    if (dilation != 1) { /* divisions are slow */
+        low = (low + dilation - 1) / dilation;
+        high = (high + dilation - 1) / dilation;
+    }
     return (fnn_span){start, low, high < kernel ? high : kernel};
 }
 

@@ -2,6 +2,9 @@
  * heights FNN_MR1..FNN_MR4 (rows of the tallest tile of 1..4 vectors; 0: no such tile) that its registers allow. */
 #include <math.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "fnn_kernels.h"
 #include "fnn_pool.h"

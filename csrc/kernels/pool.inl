@@ -3,7 +3,7 @@
 #include "pool_tile.inl"
 #include "pool_grad_tile.inl"
 
-/* The largest of n contiguous elements, a lane each in turn. */
+/* The winner of n contiguous elements, a lane each in turn. */
 static REAL NAME(max_run)(ptrdiff_t n, const REAL *x, ptrdiff_t *tap)
 {
     REAL best = x[0];
@@ -30,6 +30,24 @@ static REAL NAME(max_run)(ptrdiff_t n, const REAL *x, ptrdiff_t *tap)
         }
     *tap = at;
     return best;
+}
+
+/* The same without the tap. Only a zero has an equal of other bits (the other zero), only NaNs come in many kinds. */
+static REAL NAME(max_value)(ptrdiff_t n, const REAL *x)
+{
+    ptrdiff_t i = LANES, tap;
+    if (n < LANES) return NAME(max_run)(n, x, &tap);
+    NAME(v) best = NAME(load)(x), zeros = best * 0;
+    for (; i < n; i += LANES) {
+        NAME(v) next = NAME(load)(x + fnn_min(i, n - LANES)); /* the last ones may be met twice */
+        best = NAME(larger)(next, best);
+        zeros += next * 0;
+    }
+    for (int width = LANES; width > 1; width /= 2) {
+        best = NAME(larger)(NAME(even)(best, best), NAME(odd)(best, best));
+        zeros = NAME(even)(zeros, zeros) + NAME(odd)(zeros, zeros);
+    }
+    return zeros[0] == 0 && best[0] != 0 ? best[0] : NAME(max_run)(n, x, &tap);
 }
 
 static REAL NAME(sum_run)(ptrdiff_t n, const REAL *x)
@@ -67,8 +85,10 @@ static void NAME(max_windows)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, c
     for (ptrdiff_t p = p0, i = p0 * g->out_w; p < p1; p++) {
         fnn_span rows = fnn_rows(g, p);
         for (ptrdiff_t q = 0; q < g->out_w; q++, i++) {
-            ptrdiff_t tap;
-            if (is_global)
+            ptrdiff_t tap = 0;
+            if (is_global && taps == NULL)
+                y[i] = NAME(max_value)(g->in_h * g->in_w, x);
+            else if (is_global)
                 y[i] = NAME(max_run)(g->in_h * g->in_w, x, &tap);
             else
                 y[i] = NAME(max_window)(g, x, rows, fnn_cols(g, q), &tap);
@@ -96,14 +116,20 @@ static void NAME(max_pool2d)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, co
 static void NAME(max_scatter)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, const REAL *dy, const void *taps,
                               int tap_bytes, REAL *dx)
 {
+    ptrdiff_t place[POOL_SOURCES], n_taps = g->kernel_h * g->kernel_w; /* from a window's first pixel to a tap's */
+    int is_listed = n_taps <= POOL_SOURCES && n_taps <= g->out_h * g->out_w;
+    for (ptrdiff_t r = 0, tap = 0; is_listed && r < g->kernel_h; r++)
+        for (ptrdiff_t s = 0; s < g->kernel_w; s++) place[tap++] = r * g->dilation_h * g->in_w + s * g->dilation_w;
     memset(dx + h0 * g->in_w, 0, (h1 - h0) * g->in_w * sizeof(REAL));
-    for (ptrdiff_t p = 0, i = 0; p < g->out_h; p++)
-        for (ptrdiff_t q = 0; q < g->out_w; q++, i++) {
+    for (ptrdiff_t p = 0, i = 0; p < g->out_h; p++) {
+        ptrdiff_t start = (p * g->stride_h - g->pad_h) * g->in_w - g->pad_w;
+        for (ptrdiff_t q = 0; q < g->out_w; q++, i++, start += g->stride_w) {
             ptrdiff_t tap = tap_bytes == 1 ? ((const uint8_t *)taps)[i] : ((const int32_t *)taps)[i];
-            ptrdiff_t h = p * g->stride_h - g->pad_h + tap / g->kernel_w * g->dilation_h;
-            ptrdiff_t w = q * g->stride_w - g->pad_w + tap % g->kernel_w * g->dilation_w;
-            if (h0 <= h && h < h1) dx[h * g->in_w + w] += dy[i];
+            ptrdiff_t at = start + (is_listed ? place[tap] : tap / g->kernel_w * g->dilation_h * g->in_w +
+                                                                 tap % g->kernel_w * g->dilation_w);
+            if (h0 * g->in_w <= at && at < h1 * g->in_w) dx[at] += dy[i];
         }
+    }
 }
 
 static void NAME(max_pool2d_grad)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, const REAL *dy, const void *taps,
@@ -164,12 +190,32 @@ static void NAME(avg_scatter)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, i
     }
 }
 
+/* Windows that do not overlap: one row of shares, copied to each row of pixels under the windows. */
+static void NAME(avg_spread)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, int include_pad, const REAL *dy,
+                             REAL *dx)
+{
+    memset(dx + h0 * g->in_w, 0, (h1 - h0) * g->in_w * sizeof(REAL));
+    for (ptrdiff_t p = 0; p < g->out_h; p++, dy += g->out_w) {
+        fnn_span rows = fnn_rows(g, p);
+        ptrdiff_t low = fnn_max(h0, rows.start + rows.low), high = fnn_min(h1, rows.start + rows.high);
+        REAL *first = dx + low * g->in_w, height = fnn_mean_height(g, p, include_pad);
+        for (ptrdiff_t q = 0; q < g->out_w && low < high; q++) {
+            fnn_span cols = fnn_cols(g, q);
+            REAL share = dy[q] / (height * (REAL)fnn_mean_width(g, q, include_pad));
+            for (ptrdiff_t s = cols.low; s < cols.high; s++) first[cols.start + s] = share;
+        }
+        for (ptrdiff_t h = low + 1; h < high; h++) memcpy(dx + h * g->in_w, first, g->in_w * sizeof(REAL));
+    }
+}
+
 static void NAME(avg_pool2d_grad)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, int include_pad, const REAL *dy,
                                   REAL *dx)
 {
     NAME(grad_tile) tile;
     if (fnn_is_2x2(g))
         NAME(avg_2x2_grad)(g, h0, h1, dy, dx);
+    else if (g->stride_h >= g->kernel_h && g->stride_w >= g->kernel_w)
+        NAME(avg_spread)(g, h0, h1, include_pad, dy, dx);
     else if (!NAME(plan_grad)(g, &tile))
         NAME(avg_scatter)(g, h0, h1, include_pad, dy, dx);
     else
@@ -178,4 +224,5 @@ static void NAME(avg_pool2d_grad)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h
 
 #undef POOL_CELLS
 #undef POOL_TAPS
+#undef POOL_SOURCES
 #undef TAP_CELLS

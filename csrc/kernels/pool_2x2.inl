@@ -17,6 +17,14 @@ INLINE void NAME(meet)(NAME(winner) *best, NAME(v) candidate, NAME(vi) tap)
     best->tap = (wins & tap) | (~wins & best->tap);
 }
 
+/* The same where neither is NaN. */
+INLINE void NAME(meet_number)(NAME(winner) *best, NAME(v) candidate, NAME(vi) tap)
+{
+    NAME(vi) wins = candidate > best->value;
+    best->value = NAME(larger)(candidate, best->value);
+    best->tap = (wins & tap) | (~wins & best->tap);
+}
+
 INLINE NAME(vi) NAME(broadcast_int)(INT x) { return x - (NAME(vi)){0}; }
 
 INLINE NAME(winner) NAME(pool_2x2_vector)(int is_max, const REAL *top, const REAL *bottom)
@@ -80,15 +88,15 @@ static void NAME(narrow_taps)(ptrdiff_t n, const INT *from, void *taps, int tap_
     }
 }
 
-static void NAME(widen_taps)(ptrdiff_t n, const void *taps, int tap_bytes, ptrdiff_t start, INT *to)
+/* to[i] = taps[start + i] for i < n, and up to LANES - 1 more. `size` counts all of taps. */
+INLINE void NAME(widen_taps)(ptrdiff_t n, const void *taps, int tap_bytes, ptrdiff_t start, ptrdiff_t size, INT *to)
 {
-    if (tap_bytes == 1) {
-        const uint8_t *from = (const uint8_t *)taps + start;
-        for (ptrdiff_t i = 0; i < n; i++) to[i] = from[i];
-    } else {
-        const int32_t *from = (const int32_t *)taps + start;
-        for (ptrdiff_t i = 0; i < n; i++) to[i] = from[i];
-    }
+    const uint8_t *bytes = (const uint8_t *)taps + start;
+    const int32_t *ints = (const int32_t *)taps + start;
+    ptrdiff_t i = 0;
+    for (; i < n && start + i + LANES <= size && tap_bytes == 1; i += LANES)
+        for (ptrdiff_t j = 0; j < LANES; j++) to[i + j] = bytes[i + j];
+    for (; i < n; i++) to[i] = tap_bytes == 1 ? bytes[i] : ints[i];
 }
 
 /* A run of windows whose taps fit their cells: several rows, or a part of one row. */
@@ -168,7 +176,7 @@ INLINE void NAME(grad_2x2)(int is_max, const fnn_pool2d *g, ptrdiff_t h0, ptrdif
     for (ptrdiff_t p = h0 / 2; p < p1; p += rows)
         for (ptrdiff_t q = 0; q < g->out_w; q += width) {
             ptrdiff_t n = fnn_min(width, g->out_w - q), n_rows = fnn_min(rows, p1 - p);
-            if (is_max) NAME(widen_taps)(n * n_rows, taps, tap_bytes, p * g->out_w + q, cells);
+            if (is_max) NAME(widen_taps)(n * n_rows, taps, tap_bytes, p * g->out_w + q, dy_end - dy, cells);
             for (ptrdiff_t i = 0; i < n_rows; i++) {
                 REAL *top = dx + 2 * (p + i) * g->in_w + 2 * q, *row_end = width < g->out_w ? top + 2 * n : dx_end;
                 NAME(grad_2x2_row)(is_max, n, dy + (p + i) * g->out_w + q, dy_end, cells + i * n, top, top + g->in_w,

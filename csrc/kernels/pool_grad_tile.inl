@@ -1,6 +1,6 @@
 /* Gradients of pooling by tiles of pixels: each pixel gathers from the windows that cover it, in their order. The
- * windows' gradients are copied once between zeros, so that windows that do not exist add nothing. Column w of a
- * window's row lies in phase (w + pad_w) % stride_w; tap s serves one phase, and there all reads are unit-stride. */
+ * windows' gradients are copied once between zeros, so that windows that do not exist add nothing. Column w of a row
+ * lies in phase (w + pad_w) % stride_w; tap s serves one phase, and there all reads are unit-stride. */
 
 typedef struct {
     ptrdiff_t offset; /* from a pixel's column j = (w + pad_w) / stride_w to the window */
@@ -8,26 +8,27 @@ typedef struct {
 } NAME(source);
 
 typedef struct {
-    REAL dy[POOL_CELLS + LANES];
-    union {
-        INT tap[POOL_CELLS + LANES];   /* max */
-        REAL width[POOL_CELLS + LANES]; /* average: the windows' widths */
-    } with;
-    REAL phase[POOL_CELLS + (POOL_TAPS + 1) * LANES]; /* one row's sums, by phases, where there are three or more */
-    NAME(source) source[POOL_CELLS / 8];
-} NAME(grad_cells);
-
-typedef struct {
     ptrdiff_t nh, nj; /* pixel rows, and columns of each phase */
     ptrdiff_t pitch;  /* of the windows' copy: `past` columns lie before a pixel's own */
     ptrdiff_t past;
+    ptrdiff_t n_taps[2];
+    NAME(source) taps[2][POOL_TAPS]; /* of a row of windows, by phases, from the last to the first */
 } NAME(grad_tile);
+
+typedef struct {
+    REAL dy[POOL_CELLS + LANES];
+    union {
+        INT tap[POOL_CELLS + LANES];    /* max */
+        REAL width[POOL_CELLS + LANES]; /* average: the windows' widths */
+    } with;
+    NAME(source) source[2 * POOL_SOURCES];
+} NAME(grad_cells);
 
 /* Returns 0 where going through the windows is as good, or no tile fits its cells. */
 static int NAME(plan_grad)(const fnn_pool2d *g, NAME(grad_tile) *tile)
 {
     ptrdiff_t taps = g->kernel_h * g->kernel_w, reach = (g->kernel_h - 1) * g->dilation_h + 1, rows;
-    if (g->kernel_h > POOL_TAPS || g->kernel_w > POOL_TAPS || g->stride_w > POOL_TAPS || taps > POOL_CELLS / 8 ||
+    if (g->stride_w > 2 || g->kernel_w > POOL_TAPS || g->kernel_h > POOL_TAPS || taps > POOL_SOURCES ||
         taps > 16 * g->stride_h * g->stride_w)
         return 0;
     tile->past = (g->kernel_w - 1) * g->dilation_w / g->stride_w;
@@ -37,8 +38,12 @@ static int NAME(plan_grad)(const fnn_pool2d *g, NAME(grad_tile) *tile)
         tile->pitch = tile->nj + tile->past;
         rows = POOL_CELLS / tile->pitch;
         tile->nh = (rows - 1) * g->stride_h - reach + 2;
-        if (tile->nj * g->stride_w > POOL_CELLS) continue;
         if (tile->nh >= fnn_min(2 * reach, g->in_h) || tile->nj <= 4 * LANES) break;
+    }
+    tile->n_taps[0] = tile->n_taps[1] = 0;
+    for (ptrdiff_t s = g->kernel_w - 1; s >= 0; s--) {
+        ptrdiff_t at = s * g->dilation_w, phase = at % g->stride_w;
+        tile->taps[phase][tile->n_taps[phase]++] = (NAME(source)){tile->past - at / g->stride_w, (INT)s};
     }
     return tile->nh >= 1;
 }
@@ -50,40 +55,41 @@ INLINE void NAME(stage_windows)(int is_max, const fnn_pool2d *g, ptrdiff_t pitch
 {
     ptrdiff_t low = fnn_min(pitch, fnn_max(0, -q0)), high = fnn_max(low, fnn_min(pitch, g->out_w - q0));
     if (!is_max) {
-        for (ptrdiff_t j = 0; j < pitch; j++) cells->with.width[j] = 1;
         for (ptrdiff_t j = low; j < high; j++) cells->with.width[j] = fnn_mean_width(g, q0 + j, include_pad);
     }
     for (ptrdiff_t p = pa; p < pb; p++) {
         REAL *to = cells->dy + (p - pa) * pitch;
-        ptrdiff_t from = p * g->out_w + q0;
-        NAME(copy_over)(high - low, dy + from + low, dy + g->out_h * g->out_w, to + low);
-        for (ptrdiff_t j = 0; j < low; j++) to[j] = 0;
-        for (ptrdiff_t j = high; j < pitch; j++) to[j] = 0;
-        if (is_max) {
-            INT *tap = cells->with.tap + (p - pa) * pitch;
-            NAME(widen_taps)(high - low, taps, tap_bytes, from + low, tap + low);
-            for (ptrdiff_t j = 0; j < low; j++) tap[j] = 0;
-            for (ptrdiff_t j = high; j < pitch; j++) tap[j] = 0;
-        } else {
-            REAL height = fnn_mean_height(g, p, include_pad);
-            for (ptrdiff_t j = 0; j < pitch; j++) to[j] /= cells->with.width[j] * height;
+        INT *tap = cells->with.tap + (p - pa) * pitch;
+        ptrdiff_t from = p * g->out_w + q0, size = g->out_h * g->out_w;
+        NAME(v) ignored = {0};
+        for (ptrdiff_t j = 0; j < low; j += LANES) {
+            NAME(store)(to + j, (NAME(v)){0});
+            if (is_max) NAME(store_int)(tap + j, (NAME(vi)){0});
         }
+        NAME(copy_over)(high - low, dy + from + low, dy + size, to + low, &ignored);
+        if (is_max) NAME(widen_taps)(high - low, taps, tap_bytes, from + low, size, tap + low);
+        for (ptrdiff_t j = high; j < pitch; j += LANES) {
+            NAME(store)(to + j, (NAME(v)){0});
+            if (is_max) NAME(store_int)(tap + j, (NAME(vi)){0});
+        }
+        if (is_max) continue;
+        REAL height = fnn_mean_height(g, p, include_pad);
+        for (ptrdiff_t j = low; j < high; j++) to[j] /= cells->with.width[j] * height;
     }
 }
 
 /* The windows that cover row h, for pixels of one phase, in their order. Returns how many. */
-static ptrdiff_t NAME(list_sources)(const fnn_pool2d *g, const NAME(grad_tile) *tile, ptrdiff_t h, ptrdiff_t pa,
-                                    ptrdiff_t pb, ptrdiff_t phase, NAME(source) *source)
+INLINE ptrdiff_t NAME(list_sources)(const fnn_pool2d *g, const NAME(grad_tile) *tile, ptrdiff_t h, ptrdiff_t first,
+                                    ptrdiff_t pa, ptrdiff_t pb, ptrdiff_t phase, NAME(source) *source)
 {
     ptrdiff_t n = 0;
-    for (ptrdiff_t p = pa; p < pb; p++) {
-        ptrdiff_t below = h + g->pad_h - p * g->stride_h, r = below / g->dilation_h;
-        if (below < 0 || r >= g->kernel_h || r * g->dilation_h != below) continue;
-        for (ptrdiff_t s = g->kernel_w - 1; s >= 0; s--) {
-            ptrdiff_t at = s * g->dilation_w;
-            if (at % g->stride_w == phase)
-                source[n++] = (NAME(source)){(p - pa) * tile->pitch + tile->past - at / g->stride_w,
-                                             (INT)(r * g->kernel_w + s)};
+    for (ptrdiff_t p = first; p < pb; p++) {
+        ptrdiff_t below = h + g->pad_h - p * g->stride_h, r = g->dilation_h == 1 ? below : below / g->dilation_h;
+        if (below < 0) break;
+        if (r >= g->kernel_h || r * g->dilation_h != below) continue;
+        for (ptrdiff_t i = 0; i < tile->n_taps[phase]; i++, n++) {
+            source[n].offset = (p - pa) * tile->pitch + tile->taps[phase][i].offset;
+            source[n].tap = (INT)(r * g->kernel_w) + tile->taps[phase][i].tap;
         }
     }
     return n;
@@ -104,6 +110,18 @@ INLINE NAME(v) NAME(gather_pixels)(int is_max, ptrdiff_t n, const NAME(source) *
     return sum;
 }
 
+/* The counts of 3x3 windows get loops of their own. */
+INLINE NAME(v) NAME(gather_pixels_of)(int is_max, ptrdiff_t n, const NAME(source) *source,
+                                      const NAME(grad_cells) *cells, ptrdiff_t j)
+{
+    switch (n) {
+    case 9: return NAME(gather_pixels)(is_max, 9, source, cells, j);
+    case 4: return NAME(gather_pixels)(is_max, 4, source, cells, j);
+    case 2: return NAME(gather_pixels)(is_max, 2, source, cells, j);
+    default: return NAME(gather_pixels)(is_max, n, source, cells, j);
+    }
+}
+
 /* Stores what fits before the end. */
 INLINE void NAME(store_until)(REAL *to, const REAL *end, NAME(v) value)
 {
@@ -114,34 +132,25 @@ INLINE void NAME(store_until)(REAL *to, const REAL *end, NAME(v) value)
 }
 
 /* Pixels w0..w1-1 of row h. Column j counts from the tile's first. Whole vectors are stored up to `end`. */
-INLINE void NAME(gather_row)(int is_max, const fnn_pool2d *g, const NAME(grad_tile) *tile, ptrdiff_t h, ptrdiff_t pa,
-                             ptrdiff_t pb, ptrdiff_t j0, ptrdiff_t w0, ptrdiff_t w1, NAME(grad_cells) *cells, REAL *row,
-                             const REAL *end)
+INLINE void NAME(gather_row)(int is_max, const fnn_pool2d *g, const NAME(grad_tile) *tile, ptrdiff_t h,
+                             ptrdiff_t first_p, ptrdiff_t pa, ptrdiff_t pb, ptrdiff_t j0, ptrdiff_t w0, ptrdiff_t w1,
+                             NAME(grad_cells) *cells, REAL *row, const REAL *end)
 {
     ptrdiff_t stride = g->stride_w, first = w0 + g->pad_w - j0 * stride;
+    ptrdiff_t phase = first % stride;
+    ptrdiff_t n = NAME(list_sources)(g, tile, h, first_p, pa, pb, phase, cells->source);
     if (stride == 1) {
-        ptrdiff_t n = NAME(list_sources)(g, tile, h, pa, pb, 0, cells->source);
         for (ptrdiff_t w = w0; w < w1; w += LANES)
-            NAME(store_until)(row + w, end, NAME(gather_pixels)(is_max, n, cells->source, cells, first + w - w0));
-    } else if (stride == 2) {
-        ptrdiff_t phase = first % 2;
-        ptrdiff_t n = NAME(list_sources)(g, tile, h, pa, pb, phase, cells->source);
-        NAME(source) *next = cells->source + n;
-        ptrdiff_t n_next = NAME(list_sources)(g, tile, h, pa, pb, 1 - phase, next);
-        for (ptrdiff_t w = w0, j = first / 2; w < w1; w += 2 * LANES, j += LANES) {
-            NAME(v) a = NAME(gather_pixels)(is_max, n, cells->source, cells, j);
-            NAME(v) b = NAME(gather_pixels)(is_max, n_next, next, cells, j + phase);
-            NAME(store_until)(row + w, end, NAME(zip_low)(a, b));
-            if (w1 - w > LANES) NAME(store_until)(row + w + LANES, end, NAME(zip_high)(a, b));
-        }
-    } else {
-        for (ptrdiff_t f = 0; f < stride; f++) {
-            ptrdiff_t n = NAME(list_sources)(g, tile, h, pa, pb, f, cells->source);
-            for (ptrdiff_t j = 0; j < tile->nj; j += LANES)
-                NAME(store)(cells->phase + j, NAME(gather_pixels)(is_max, n, cells->source, cells, j));
-            for (ptrdiff_t w = j0 * stride + f - g->pad_w, j = 0; w < w1; w += stride, j++)
-                if (w >= w0) row[w] = cells->phase[j];
-        }
+            NAME(store_until)(row + w, end, NAME(gather_pixels_of)(is_max, n, cells->source, cells, first + w - w0));
+        return;
+    }
+    NAME(source) *next = cells->source + n;
+    ptrdiff_t n_next = NAME(list_sources)(g, tile, h, first_p, pa, pb, 1 - phase, next);
+    for (ptrdiff_t w = w0, j = first / 2; w < w1; w += 2 * LANES, j += LANES) {
+        NAME(v) a = NAME(gather_pixels_of)(is_max, n, cells->source, cells, j);
+        NAME(v) b = NAME(gather_pixels_of)(is_max, n_next, next, cells, j + phase);
+        NAME(store_until)(row + w, end, NAME(zip_low)(a, b));
+        if (w1 - w > LANES) NAME(store_until)(row + w + LANES, end, NAME(zip_high)(a, b));
     }
 }
 
@@ -159,9 +168,10 @@ INLINE void NAME(grad_by_tiles)(int is_max, const fnn_pool2d *g, const NAME(grad
             ptrdiff_t pb = fnn_min(g->out_h, (bottom - 1 + g->pad_h) / g->stride_h + 1);
             NAME(stage_windows)(is_max, g, tile->pitch, pa, pb, j - tile->past, include_pad, dy, taps, tap_bytes,
                                 &cells);
-            for (ptrdiff_t at = h; at < bottom; at++) {
+            for (ptrdiff_t at = h, first = pa; at < bottom; at++) {
                 REAL *row = dx + at * g->in_w;
-                NAME(gather_row)(is_max, g, tile, at, pa, pb, j, w0, w1, &cells, row,
+                while (first * g->stride_h - g->pad_h + reach < at) first++;
+                NAME(gather_row)(is_max, g, tile, at, first, pa, pb, j, w0, w1, &cells, row,
                                  w1 - w0 < g->in_w ? row + w1 : dx + h1 * g->in_w);
             }
         }

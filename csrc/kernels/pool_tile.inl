@@ -2,6 +2,7 @@
  * tap is a unit-stride read. First the winner of each window's row is found, over all rows of the copy at once; the
  * winners of the rows then meet in row-major order, which keeps ties and NaNs where the definition has them. */
 #define POOL_CELLS (8192 / REAL_BYTES)
+#define POOL_SOURCES 256
 #define POOL_TAPS 32 /* the widest window and the longest stride that are worth it */
 
 typedef struct {
@@ -44,78 +45,119 @@ static int NAME(plan_tile)(const fnn_pool2d *g, NAME(pool_tile) *tile)
     return 1;
 }
 
-/* dst[i] = src[i] for i < n, and garbage in up to LANES - 1 elements behind; reads stop at src_end. */
-INLINE void NAME(copy_over)(ptrdiff_t n, const REAL *src, const REAL *src_end, REAL *dst)
+/* dst[i] = src[i] for i < n, and garbage in up to LANES - 1 elements behind; reads stop at src_end. Where a NaN or an
+ * infinity has passed, *zeros is not zero any more. */
+INLINE void NAME(copy_over)(ptrdiff_t n, const REAL *src, const REAL *src_end, REAL *dst, NAME(v) *zeros)
 {
     ptrdiff_t i = 0;
-    for (; i < n && src_end - (src + i) >= LANES; i += LANES) NAME(store)(dst + i, NAME(load)(src + i));
-    for (; i < n; i++) dst[i] = src[i];
+    for (; i < n && src_end - (src + i) >= LANES; i += LANES) {
+        NAME(v) a = NAME(load)(src + i);
+        NAME(store)(dst + i, a);
+        *zeros += a * 0;
+    }
+    for (; i < n; i++) {
+        dst[i] = src[i];
+        *zeros += src[i] * 0;
+    }
 }
 
 /* The even elements of src to one row, the odd ones to another, n of each. */
-INLINE void NAME(split_over)(ptrdiff_t n, const REAL *src, const REAL *src_end, REAL *even, REAL *odd)
+INLINE void NAME(split_over)(ptrdiff_t n, const REAL *src, const REAL *src_end, REAL *even, REAL *odd, NAME(v) *zeros)
 {
     ptrdiff_t i = 0;
     for (; i < n && src_end - (src + 2 * i) >= 2 * LANES; i += LANES) {
         NAME(v) a = NAME(load)(src + 2 * i), b = NAME(load)(src + 2 * i + LANES);
         NAME(store)(even + i, NAME(even)(a, b));
         NAME(store)(odd + i, NAME(odd)(a, b));
+        *zeros += a * 0;
+        *zeros += b * 0;
     }
     for (; i < n; i++) {
         even[i] = src[2 * i];
         odd[i] = src[2 * i + 1];
+        *zeros += even[i] * 0 + odd[i] * 0;
     }
 }
 
-/* dst[i] = src[i] for i < n and nothing else; src has room for whole vectors. */
-INLINE void NAME(copy_exact)(ptrdiff_t n, const REAL *src, REAL *dst)
+/* Which columns of the copy's phases are pixels, the same for all rows of a tile. */
+typedef struct {
+    ptrdiff_t start;                             /* the pixel under column 0 of phase 0, negative in the padding */
+    ptrdiff_t low[POOL_TAPS], high[POOL_TAPS];   /* phase f has pixels in low <= j < high: start + f + j * stride_w */
+} NAME(columns);
+
+INLINE NAME(columns) NAME(columns_from)(const fnn_pool2d *g, ptrdiff_t pitch, ptrdiff_t start)
 {
-    ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES) NAME(store)(dst + i, NAME(load)(src + i));
-    if (i < n && n >= LANES)
-        NAME(store)(dst + n - LANES, NAME(load)(src + n - LANES));
-    else
-        for (; i < n; i++) dst[i] = src[i];
+    NAME(columns) c;
+    c.start = start;
+    for (ptrdiff_t f = 0; f < g->stride_w; f++, start++) {
+        c.low[f] = start < 0 ? fnn_ceil_div(-start, g->stride_w) : 0;
+        c.high[f] = fnn_max(c.low[f], fnn_min(pitch, fnn_ceil_div(g->in_w - start, g->stride_w)));
+    }
+    return c;
 }
 
-/* One row of pixels to its place in the copy: phase f holds pixels start + f, start + f + stride, ... */
-INLINE void NAME(stage_row)(const fnn_pool2d *g, ptrdiff_t pitch, ptrdiff_t phase_size, const REAL *row,
-                            const REAL *x_end, ptrdiff_t start, REAL fill, REAL *to)
+/* One row of pixels to its place in the copy, `fill` where there are none. Whole vectors: what they write past the
+ * row, the next row overwrites. */
+INLINE void NAME(stage_row)(ptrdiff_t stride, const NAME(columns) *c, ptrdiff_t pitch, ptrdiff_t phase_size,
+                            const REAL *row, const REAL *x_end, REAL fill, REAL *to, NAME(v) *zeros)
 {
-    ptrdiff_t stride = g->stride_w;
-    if (stride == 2) { /* the pixels of whole pairs, garbage behind them */
-        ptrdiff_t low = start < 0 ? (1 - start) / 2 : 0, n = fnn_min(pitch, (g->in_w - start) / 2) - low;
-        NAME(split_over)(n, row + start + 2 * low, x_end, to + low, to + phase_size + low);
+    const REAL *src = row + c->start;
+    for (ptrdiff_t f = 0; f < stride; f++)
+        for (ptrdiff_t j = 0; j < c->low[f]; j += LANES)
+            NAME(store)(to + f * phase_size + j, NAME(broadcast)(fill));
+    if (stride == 1) {
+        NAME(copy_over)(c->high[0] - c->low[0], src + c->low[0], x_end, to + c->low[0], zeros);
+    } else if (stride == 2) {
+        ptrdiff_t low = c->low[0], high = c->high[1]; /* of whole pairs */
+        NAME(split_over)(high - low, src + 2 * low, x_end, to + low, to + phase_size + low, zeros);
+        if (c->low[1] < low) *zeros += (to[phase_size + low - 1] = src[2 * low - 1]) * 0;
+        if (c->high[0] > high) *zeros += (to[high] = src[2 * high]) * 0;
+    } else {
+        for (ptrdiff_t f = 0; f < stride; f++)
+            for (ptrdiff_t j = c->low[f]; j < c->high[f]; j++) to[f * phase_size + j] = src[f + j * stride];
+        *zeros += (REAL)NAN; /* not looked at: take it for granted */
     }
-    for (ptrdiff_t f = 0; f < stride; f++, start++, to += phase_size) {
-        ptrdiff_t low = fnn_min(pitch, start < 0 ? (stride - 1 - start) / stride : 0);
-        ptrdiff_t high = fnn_max(low, fnn_min(pitch, fnn_ceil_div(g->in_w - start, stride)));
-        const REAL *src = row + start;
-        if (stride == 1) {
-            NAME(copy_over)(high - low, src + low, x_end, to + low);
-        } else if (stride == 2) { /* what is left: a pixel whose neighbour is padding */
-            if (low < high) {
-                to[low] = src[2 * low];
-                to[high - 1] = src[2 * high - 2];
-            }
-        } else {
-            for (ptrdiff_t j = low; j < high; j++) to[j] = src[j * stride];
-        }
-        for (ptrdiff_t j = 0; j < low; j++) to[j] = fill;
-        for (ptrdiff_t j = high; j < pitch; j++) to[j] = fill;
+    for (ptrdiff_t f = 0; f < stride; f++)
+        for (ptrdiff_t j = c->high[f]; j < pitch; j += LANES)
+            NAME(store)(to + f * phase_size + j, NAME(broadcast)(fill));
+}
+
+/* Rows top..bottom-1. Returns whether there may be a NaN among them. */
+INLINE int NAME(stage_rows)(ptrdiff_t stride, const fnn_pool2d *g, const NAME(pool_tile) *tile, ptrdiff_t top,
+                            ptrdiff_t bottom, ptrdiff_t start, const REAL *x, REAL fill, REAL *to)
+{
+    NAME(columns) columns = NAME(columns_from)(g, tile->pitch, start);
+    NAME(v) zeros = {0};
+    for (ptrdiff_t h = top; h < bottom; h++)
+        NAME(stage_row)(stride, &columns, tile->pitch, tile->rows * tile->pitch + LANES, x + h * g->in_w,
+                        x + g->in_h * g->in_w, fill, to + (h - top) * tile->pitch, &zeros);
+    REAL sum = 0;
+    for (int i = 0; i < LANES; i++) sum += zeros[i];
+    return sum != 0;
+}
+
+INLINE int NAME(stage)(const fnn_pool2d *g, const NAME(pool_tile) *tile, ptrdiff_t top, ptrdiff_t bottom,
+                       ptrdiff_t start, const REAL *x, REAL fill, REAL *to)
+{
+    switch (g->stride_w) {
+    case 1: return NAME(stage_rows)(1, g, tile, top, bottom, start, x, fill, to);
+    case 2: return NAME(stage_rows)(2, g, tile, top, bottom, start, x, fill, to);
+    default: return NAME(stage_rows)(g->stride_w, g, tile, top, bottom, start, x, fill, to);
     }
 }
 
 /* n windows' rows at once: their winners, or their sums. */
-INLINE void NAME(meet_columns)(int is_max, int with_taps, ptrdiff_t kernel, ptrdiff_t n, const ptrdiff_t *offset,
-                               const REAL *pixels, REAL *value, INT *tap)
+INLINE void NAME(meet_columns)(int is_max, int with_taps, int has_nan, ptrdiff_t kernel, ptrdiff_t n,
+                               const ptrdiff_t *offset, const REAL *pixels, REAL *value, INT *tap)
 {
     for (ptrdiff_t i = 0; i < n; i += LANES) {
         NAME(winner) best = {NAME(load)(pixels + offset[0] + i), {0}};
         for (ptrdiff_t s = 1; s < kernel; s++) {
             NAME(v) next = NAME(load)(pixels + offset[s] + i);
-            if (is_max)
+            if (is_max && has_nan)
                 NAME(meet)(&best, next, NAME(broadcast_int)(s));
+            else if (is_max)
+                NAME(meet_number)(&best, next, NAME(broadcast_int)(s));
             else
                 best.value += next;
         }
@@ -124,14 +166,15 @@ INLINE void NAME(meet_columns)(int is_max, int with_taps, ptrdiff_t kernel, ptrd
     }
 }
 
-INLINE void NAME(meet_columns_of)(int is_max, int with_taps, ptrdiff_t kernel, ptrdiff_t n, const ptrdiff_t *offset,
-                                  const REAL *pixels, REAL *value, INT *tap)
+INLINE void NAME(meet_columns_of)(int is_max, int with_taps, int has_nan, ptrdiff_t kernel, ptrdiff_t n,
+                                  const ptrdiff_t *offset, const REAL *pixels, REAL *value, INT *tap)
 {
-    switch (kernel) {
-    case 2: NAME(meet_columns)(is_max, with_taps, 2, n, offset, pixels, value, tap); break;
-    case 3: NAME(meet_columns)(is_max, with_taps, 3, n, offset, pixels, value, tap); break;
-    default: NAME(meet_columns)(is_max, with_taps, kernel, n, offset, pixels, value, tap);
-    }
+    if (has_nan)
+        NAME(meet_columns)(is_max, with_taps, 1, kernel, n, offset, pixels, value, tap);
+    else if (kernel == 3)
+        NAME(meet_columns)(is_max, with_taps, 0, 3, n, offset, pixels, value, tap);
+    else
+        NAME(meet_columns)(is_max, with_taps, 0, kernel, n, offset, pixels, value, tap);
 }
 
 /* Padding never wins: only where all pixels are -inf can the tap lie left of the image; the first pixel's is meant. */
@@ -144,9 +187,9 @@ INLINE void NAME(skip_padding)(const fnn_pool2d *g, ptrdiff_t q0, ptrdiff_t nq, 
 }
 
 /* One row of windows: the winners of its n_rows rows, `step` apart, meet; or sums become means. */
-INLINE void NAME(meet_rows)(int is_max, int with_taps, ptrdiff_t n_rows, ptrdiff_t step, ptrdiff_t nq, INT row_taps,
-                            INT first_tap, const REAL *value, const INT *tap, const REAL *width, REAL height, REAL *y,
-                            const REAL *y_end, INT *y_tap)
+INLINE void NAME(meet_rows)(int is_max, int with_taps, int has_nan, ptrdiff_t n_rows, ptrdiff_t step, ptrdiff_t nq,
+                            INT row_taps, INT first_tap, const REAL *value, const INT *tap, const REAL *width,
+                            REAL height, REAL *y, const REAL *y_end, INT *y_tap)
 {
     for (ptrdiff_t q = 0; q < nq; q += LANES) {
         NAME(winner) best = {NAME(load)(value + q), {0}};
@@ -155,8 +198,10 @@ INLINE void NAME(meet_rows)(int is_max, int with_taps, ptrdiff_t n_rows, ptrdiff
             NAME(v) next = NAME(load)(value + r * step + q);
             NAME(vi) next_tap = {0};
             if (with_taps) next_tap = NAME(load_int)(tap + r * step + q) + (first_tap + (INT)r * row_taps);
-            if (is_max)
+            if (is_max && has_nan)
                 NAME(meet)(&best, next, next_tap);
+            else if (is_max)
+                NAME(meet_number)(&best, next, next_tap);
             else
                 best.value += next;
         }
@@ -169,16 +214,19 @@ INLINE void NAME(meet_rows)(int is_max, int with_taps, ptrdiff_t n_rows, ptrdiff
     }
 }
 
-INLINE void NAME(meet_rows_of)(int is_max, int with_taps, ptrdiff_t n_rows, ptrdiff_t step, ptrdiff_t nq,
+INLINE void NAME(meet_rows_of)(int is_max, int with_taps, int has_nan, ptrdiff_t n_rows, ptrdiff_t step, ptrdiff_t nq,
                                INT row_taps, INT first_tap, const REAL *value, const INT *tap, const REAL *width,
                                REAL height, REAL *y, const REAL *y_end, INT *y_tap)
 {
-    if (n_rows == 3)
-        NAME(meet_rows)(is_max, with_taps, 3, step, nq, row_taps, first_tap, value, tap, width, height, y, y_end,
+    if (has_nan)
+        NAME(meet_rows)(is_max, with_taps, 1, n_rows, step, nq, row_taps, first_tap, value, tap, width, height, y,
+                        y_end, y_tap);
+    else if (n_rows == 3)
+        NAME(meet_rows)(is_max, with_taps, 0, 3, step, nq, row_taps, first_tap, value, tap, width, height, y, y_end,
                         y_tap);
     else
-        NAME(meet_rows)(is_max, with_taps, n_rows, step, nq, row_taps, first_tap, value, tap, width, height, y, y_end,
-                        y_tap);
+        NAME(meet_rows)(is_max, with_taps, 0, n_rows, step, nq, row_taps, first_tap, value, tap, width, height, y,
+                        y_end, y_tap);
 }
 
 /* Windows p0..p0+np-1 by q0..q0+nq-1. Whole vectors are stored up to y_end, rows in ascending order. */
@@ -187,13 +235,12 @@ INLINE void NAME(pool_one_tile)(int is_max, int with_taps, const fnn_pool2d *g, 
                                 const REAL *x, REAL *y, const REAL *y_end, void *taps, int tap_bytes)
 {
     NAME(pool_cells) cells;
-    ptrdiff_t pitch = tile->pitch, phase_size = tile->rows * pitch + LANES;
+    ptrdiff_t pitch = tile->pitch;
     ptrdiff_t top = fnn_max(0, p0 * g->stride_h - g->pad_h);
     ptrdiff_t bottom = fnn_min(g->in_h, (p0 + np - 1) * g->stride_h - g->pad_h + (g->kernel_h - 1) * g->dilation_h + 1);
-    for (ptrdiff_t h = top; h < bottom; h++)
-        NAME(stage_row)(g, pitch, phase_size, x + h * g->in_w, x + g->in_h * g->in_w, q0 * g->stride_w - g->pad_w,
-                        is_max ? -(REAL)INFINITY : 0, cells.copy.pixels + (h - top) * pitch);
-    NAME(meet_columns_of)(is_max, with_taps, g->kernel_w, (bottom - top - 1) * pitch + nq, tile->offset,
+    int has_nan = NAME(stage)(g, tile, top, bottom, q0 * g->stride_w - g->pad_w, x, is_max ? -(REAL)INFINITY : 0,
+                              cells.copy.pixels);
+    NAME(meet_columns_of)(is_max, with_taps, is_max && has_nan, g->kernel_w, (bottom - top - 1) * pitch + nq, tile->offset,
                           cells.copy.pixels, cells.best, cells.with.tap);
     if (with_taps && q0 * g->stride_w < g->pad_w)
         for (ptrdiff_t h = top; h < bottom; h++) NAME(skip_padding)(g, q0, nq, cells.with.tap + (h - top) * pitch);
@@ -203,7 +250,7 @@ INLINE void NAME(pool_one_tile)(int is_max, int with_taps, const fnn_pool2d *g, 
         fnn_span rows = fnn_rows(g, p);
         ptrdiff_t from = (rows.start + rows.low * g->dilation_h - top) * pitch;
         REAL *to = y + p * g->out_w + q0;
-        NAME(meet_rows_of)(is_max, with_taps, rows.high - rows.low, g->dilation_h * pitch, nq, g->kernel_w,
+        NAME(meet_rows_of)(is_max, with_taps, is_max && has_nan, rows.high - rows.low, g->dilation_h * pitch, nq, g->kernel_w,
                            rows.low * g->kernel_w, cells.best + from, with_taps ? cells.with.tap + from : NULL,
                            cells.with.width, is_max ? 1 : fnn_mean_height(g, p, include_pad), to,
                            nq < g->out_w ? to + nq : y_end, cells.copy.taps + (p - p0) * nq);
