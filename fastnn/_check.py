@@ -130,6 +130,15 @@ def pair(name, value, minimum):
     return (integer(name, value, minimum),) * 2
 
 
+def single(name, value, minimum):
+    """Return an integer from one, or from a sequence of one."""
+    if isinstance(value, (tuple, list)):
+        if len(value) != 1:
+            raise ValueError(f"{name}: expected an integer or a sequence of one, got {value!r}")
+        value = value[0]
+    return integer(name, value, minimum)
+
+
 def number(name, value, minimum=None, maximum=None):
     """Return `value` as a float within [minimum, maximum]; NaN is refused."""
     if isinstance(value, (bool, np.bool_, str, bytes)):

@@ -102,6 +102,30 @@ def _conv2d(x_shape, weight_shape, bias_shape, stride, padding, dilation, groups
 
 
 @functools.lru_cache(maxsize=CACHED_SHAPES)
+def conv_transpose2d(x_shape, weight_shape, stride, padding, output_padding, groups, dilation):
+    """Return (Conv2dGeometry, y's shape): the convolution that leads from y back to x.
+
+    All but the shapes are pairs of ints, groups an int; x_shape has the rank 3 or 4.
+    """
+    image, (n_filters, group_channels, *kernel) = _image(x_shape), _weight(weight_shape)
+    if n_filters % groups:
+        raise ValueError(f"groups: expected a divisor of the {n_filters} channels that weight takes, got {groups}")
+    if x_shape[-3] != n_filters:
+        raise ValueError(f"weight: expected {x_shape[-3]} channels first, as x has, got shape {weight_shape}")
+    for name, extra, s, d in zip(("height", "width"), output_padding, stride, dilation):
+        if extra >= max(s, d):
+            raise ValueError(f"output_padding: expected less than stride {s} or dilation {d} in {name}, got {extra}")
+    windows = [_window(n, k, s, d) for n, k, s, d in zip(image, kernel, stride, dilation)]
+    extents = [(w.size - 1) * w.stride - 2 * pad + w.reach + extra
+               for w, pad, extra in zip(windows, padding, output_padding)]
+    if not all(1 <= extent <= _check.MAX_INT for extent in extents):
+        raise ValueError(f"x: an image of {_by(image)} with stride {stride} and padding {padding} makes one of "
+                         f"{_by(extents)}; expected at least one pixel and at most {_check.MAX_INT} a side")
+    geometry = Conv2dGeometry(*stride, padding[0], padding[0], padding[1], padding[1], *dilation, groups)
+    return geometry, (*x_shape[:-3], groups * group_channels, *extents)
+
+
+@functools.lru_cache(maxsize=CACHED_SHAPES)
 def _pool2d(x_shape, kernel, stride, padding, dilation, ceil_mode):
     image = _image(x_shape)
     kernel, stride = _check.pair("kernel_size", kernel, 1), _check.pair("stride", stride, 1)

@@ -11,13 +11,18 @@ CALLS = {  # keyword arguments, `out` last; gradients come for `x` and the array
     "batch_norm": lambda: {
         "x": ones(3, 4, 5), "running_mean": ones(4), "running_var": ones(4), "weight": ones(4), "bias": ones(4),
         "out": ones(3, 4, 5)},
+    "conv1d": lambda: {"x": ones(2, 4, 7), "weight": ones(6, 2, 3), "bias": ones(6), "groups": 2, "out": ones(2, 6, 5)},
+    "conv_transpose2d": lambda: {"x": ones(2, 4, 3, 3), "weight": ones(4, 3, 2, 2), "bias": ones(6), "stride": 2,
+                                 "groups": 2, "out": ones(2, 6, 6, 6)},
     "group_norm": lambda: {"x": ones(2, 4, 3, 2), "num_groups": 2, "weight": ones(4), "bias": ones(4),
                            "out": ones(2, 4, 3, 2)},
     "layer_norm": lambda: {"x": ones(3, 2, 4), "normalized_shape": (2, 4), "weight": ones(2, 4), "bias": ones(2, 4),
                            "out": ones(3, 2, 4)},
+    "max_pool1d": lambda: {"x": ones(2, 3, 6), "kernel_size": 2, "out": ones(2, 3, 3)},
 }
 GRADIENTS = {  # the arguments that backward returns gradients of, in its order
-    **dict.fromkeys(("batch_norm", "group_norm", "layer_norm"), ("x", "weight", "bias")),
+    **dict.fromkeys(("batch_norm", "conv1d", "conv_transpose2d", "group_norm", "layer_norm"), ("x", "weight", "bias")),
+    "max_pool1d": ("x",),
 }
 
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from op_calls import CALLS, GRADIENTS, is_float, ones
-from wrong_calls import MOST, WRONG_BACKWARD, array_cases, output_cases
+from wrong_calls import MOST, WRONG_BACKWARD, array_cases, integer_cases, output_cases, single_cases
 
 import fastnn.functional as F
 
@@ -41,6 +41,48 @@ WRONG = {
         ("training-integer", {"training": 1}, TypeError, "training: expected True or False, got 1"),
         ("momentum-two", {"momentum": 2}, ValueError, "momentum: expected a number in [0, 1], got 2.0"),
         ("momentum-none", {"momentum": None}, TypeError, "momentum: expected a number, got None"),
+    ],
+    "conv1d": [
+        ("x-rank-4", {"x": ones(2, 4, 7, 1)}, ValueError, "x: expected 2 or 3 dimensions, got shape (2, 4, 7, 1)"),
+        ("x-no-elements", {"x": ones(2, 4, 0)}, ValueError, "x: expected images of at least one pixel"),
+        ("weight-rank-2", {"weight": ones(6, 2)}, ValueError, "weight: expected 3 dimensions, got shape (6, 2)"),
+        ("weight-channels", {"weight": ones(6, 3, 3)}, ValueError, "weight: expected 4/2 channels a filter"),
+        ("bias-shape", {"bias": ones(4)}, ValueError, "bias: expected shape (6,)"),
+        ("weight-float64", {"weight": ones(6, 2, 3, dtype=np.float64)}, TypeError, "weight: expected dtype float32"),
+        ("kernel-longer-than-x", {"x": ones(2, 4, 2)}, ValueError, "x: an image of 1x2 with padding"),
+        ("padding-triple", {"padding": (1, 1, 1)}, ValueError, "padding: expected an integer or a sequence of one"),
+        ("padding-negative-side", {"padding": (1, -1)}, ValueError, "padding: expected an integer in [0,"),
+        ("padding-word", {"padding": "reflect"}, ValueError, "padding: expected one of 'same', 'valid', got 'reflect'"),
+        ("groups-float", {"groups": 2.0}, TypeError, "groups: expected an integer, got 2.0"),
+        *single_cases("stride", 1), *single_cases("dilation", 1), *single_cases("padding", 0),
+    ],
+    "conv_transpose2d": [
+        ("x-rank-2", {"x": ones(3, 3)}, ValueError, "x: expected shape (N, C, H, W) or (C, H, W), got (3, 3)"),
+        ("x-no-pixels", {"x": ones(2, 4, 3, 0)}, ValueError, "x: expected images of at least one pixel"),
+        ("x-channels", {"x": ones(2, 6, 3, 3)}, ValueError, "weight: expected 6 channels first, as x has"),
+        ("weight-rank", {"weight": ones(4, 3, 2)}, ValueError, "weight: expected shape"),
+        ("weight-no-taps", {"weight": ones(4, 3, 2, 0)}, ValueError, "weight: expected shape"),
+        ("bias-shape", {"bias": ones(3)}, ValueError, "bias: expected shape (6,), got (3,)"),
+        ("groups-no-divisor", {"groups": 3}, ValueError, "groups: expected a divisor of the 4 channels that weight"),
+        ("groups-zero", {"groups": 0}, ValueError, "groups: expected an integer in [1,"),
+        ("output-padding-stride", {"output_padding": (0, 2)}, ValueError,
+         "output_padding: expected less than stride 2 or dilation 1 in width, got 2"),
+        ("padding-cuts-all", {"padding": 3}, ValueError,
+         "x: an image of 3x3 with stride (2, 2) and padding (3, 3) makes one of 0x0; expected at least one pixel"),
+        ("stride-most", {"stride": MOST}, ValueError, "x: an image of 3x3 with stride"),
+        ("y-beyond-memory", {"stride": 2**28, "out": None}, MemoryError, "does not fit in memory"),
+        ("padding-same", {"padding": "same"}, TypeError, "padding: expected an integer, got 'same'"),
+        *integer_cases("stride", 1), *integer_cases("dilation", 1), *integer_cases("padding", 0),
+        *integer_cases("output_padding", 0),
+    ],
+    "max_pool1d": [
+        ("x-rank-4", {"x": ones(1, 2, 3, 6)}, ValueError, "x: expected 2 or 3 dimensions, got shape (1, 2, 3, 6)"),
+        ("window-longer-than-x", {"kernel_size": 7}, ValueError, "x: an image of 1x6 with padding"),
+        ("padding-over-half", {"padding": 2}, ValueError, "padding: expected at most half of kernel_size"),
+        ("ceil-mode-integer", {"ceil_mode": 1}, TypeError, "ceil_mode: expected True or False, got 1"),
+        ("indices-integer", {"return_indices": 1}, TypeError, "return_indices: expected True or False, got 1"),
+        *single_cases("kernel_size", 1), *single_cases("stride", 1), *single_cases("padding", 0),
+        *single_cases("dilation", 1),
     ],
     "group_norm": [
         *SCALED,

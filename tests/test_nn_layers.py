@@ -13,7 +13,8 @@ def randn(*shape):
     return RNG.standard_normal(shape)
 
 
-IMAGES, ROWS = (2, 4, 7, 6), (3, 5)
+IMAGES, SEQUENCES, ROWS = (2, 4, 7, 6), (2, 4, 9), (3, 5)
+WITH_PARAMETERS = {"conv1d", "conv2d", "conv_transpose2d", "linear"}
 CONV = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}
 # layer, shape of x, op, the op's keyword arguments
 CASES = {
@@ -23,12 +24,19 @@ CASES = {
     "conv2d-four_sided": (lambda **k: nn.Conv2d(4, 2, 3, padding=((0, 1), (2, 0)), **k), IMAGES, "conv2d",
                           {"padding": ((0, 1), (2, 0))}),
     "conv2d-unbatched": (lambda **k: nn.Conv2d(4, 2, 3, **k), IMAGES[1:], "conv2d", {}),
+    "conv1d": (lambda **k: nn.Conv1d(4, 6, 3, 2, (2, 0), 1, 2, **k), SEQUENCES, "conv1d",
+               {"stride": 2, "padding": (2, 0), "groups": 2}),
+    "conv1d-same": (lambda **k: nn.Conv1d(4, 2, 3, padding="same", **k), SEQUENCES[1:], "conv1d", {"padding": "same"}),
+    "conv_transpose2d": (lambda **k: nn.ConvTranspose2d(4, 6, (3, 2), 2, (1, 0), 1, 2, **k), IMAGES, "conv_transpose2d",
+                         {"stride": 2, "padding": (1, 0), "output_padding": 1, "groups": 2}),
     "linear": (lambda **k: nn.Linear(5, 2, **k), ROWS, "linear", {}),
     "linear-no_bias-leading_axes": (lambda **k: nn.Linear(6, 2, bias=False, **k), IMAGES, "linear", {}),
     "max_pool2d": (lambda: nn.MaxPool2d((3, 2), (2, 1), 1, 2), IMAGES, "max_pool2d",
                    {"kernel_size": (3, 2), "stride": (2, 1), "padding": 1, "dilation": 2}),
     "max_pool2d-ceil": (lambda: nn.MaxPool2d(2, ceil_mode=True), IMAGES, "max_pool2d",
                         {"kernel_size": 2, "ceil_mode": True}),
+    "max_pool1d": (lambda: nn.MaxPool1d(3, 2, 1), SEQUENCES, "max_pool1d",
+                   {"kernel_size": 3, "stride": 2, "padding": 1}),
     "avg_pool2d": (lambda: nn.AvgPool2d(3, 2, 1, True, False), IMAGES, "avg_pool2d",
                    {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True, "count_include_pad": False}),
     "global_max_pool2d": (nn.GlobalMaxPool2d, IMAGES, "global_max_pool2d", {}),
@@ -47,7 +55,7 @@ CASES = {
 
 @pytest.mark.parametrize("make, shape, op, options", CASES.values(), ids=CASES)
 def test_layer_equals_its_function(make, shape, op, options, dtype):
-    has_parameters = op in ("conv2d", "linear")
+    has_parameters = op in WITH_PARAMETERS
     layer = make(dtype=dtype, rng=0) if has_parameters else make()
     x = randn(*shape).astype(dtype)
     args = (layer.weight, layer.bias) if has_parameters else ()
@@ -140,6 +148,8 @@ def fan_in(layer):
 
 
 INITIAL = {
+    "conv1d": lambda **k: nn.Conv1d(8, 40, 7, **k),
+    "conv_transpose2d": lambda **k: nn.ConvTranspose2d(8, 32, (3, 5), groups=2, **k),
     "conv2d": lambda **k: nn.Conv2d(8, 32, (3, 5), groups=2, **k), "linear": lambda **k: nn.Linear(40, 100, **k),
     "rnn": lambda **k: nn.RNN(30, 50, 2, **k), "lstm": lambda **k: nn.LSTM(30, 20, **k),
     "gru_cell": lambda **k: nn.GRUCell(30, 25, **k),
@@ -180,6 +190,13 @@ ERRORS = {
     "conv2d-no_dtype": (lambda: nn.Conv2d(4, 2, 3, dtype=None), TypeError, "dtype: expected float32 or float64"),
     "conv2d-x_dtype": (lambda: nn.Conv2d(4, 2, 3)(X.astype(np.float64)), TypeError, "weight: expected dtype float64"),
     "conv2d-x_shape": (lambda: nn.Conv2d(3, 2, 3)(X), ValueError, "weight: expected 4/1 channels"),
+    "conv1d-kernel": (lambda: nn.Conv1d(4, 2, (3, 3)), ValueError, "kernel_size: expected an integer or a sequence of"),
+    "conv1d-groups": (lambda: nn.Conv1d(4, 3, 3, groups=2), ValueError, "groups: expected a divisor of out_channels"),
+    "conv1d-padding": (lambda: nn.Conv1d(4, 2, 3, padding="full"), ValueError, "padding: expected one of 'same'"),
+    "conv_transpose2d-groups": (lambda: nn.ConvTranspose2d(3, 4, 3, groups=2), ValueError, "groups: expected a div"),
+    "conv_transpose2d-padding": (lambda: nn.ConvTranspose2d(3, 4, 3, padding="same"), TypeError, "padding: expected"),
+    "conv_transpose2d-x": (lambda: nn.ConvTranspose2d(3, 4, 3)(X), ValueError, "weight: expected 4 channels first"),
+    "max_pool1d-kernel": (lambda: nn.MaxPool1d(0), ValueError, "kernel_size: expected an integer in"),
     "linear-rng": (lambda: nn.Linear(4, 2, rng="seed"), TypeError, "rng: expected a numpy.random.Generator"),
     "linear-features": (lambda: nn.Linear(2.0, 2), TypeError, "in_features: expected an integer, got 2.0"),
     "max_pool2d-kernel": (lambda: nn.MaxPool2d(0), ValueError, "kernel_size: expected an integer in"),

@@ -75,6 +75,13 @@ def integer_cases(argument, minimum):
             for name, value, error, message in NOT_INTEGERS + (NOT_PAIRS if minimum else [])]
 
 
+def single_cases(argument, minimum):
+    """Wrong values of an argument that must be an integer, or a sequence of one, of at least `minimum`."""
+    return [case for case in integer_cases(argument, minimum) if not isinstance(case[1][argument], tuple)] + [
+        (f"{argument}-triple", {argument: (1, 1, 1)}, ValueError,
+         f"{argument}: expected an integer or a sequence of one, got (1, 1, 1)")]
+
+
 def array_cases(argument, optional=False):
     """Wrong values of an argument that must be an array of floats (or None, if it is optional)."""
     none = [] if optional else [("none", None, TypeError, "expected a NumPy array")]

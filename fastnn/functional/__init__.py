@@ -4,6 +4,8 @@ from . import activation as _activation
 from . import batch_norm as _batch_norm
 from . import class_loss as _class_loss
 from . import conv as _conv
+from . import conv1d as _conv1d
+from . import conv_transpose as _conv_transpose
 from . import dropout as _dropout
 from . import group_norm as _group_norm
 from . import gru as _gru
@@ -17,6 +19,8 @@ from .activation import *
 from .batch_norm import *
 from .class_loss import *
 from .conv import *
+from .conv1d import *
+from .conv_transpose import *
 from .dropout import *
 from .group_norm import *
 from .gru import *
@@ -32,6 +36,8 @@ __all__ = [
     *_batch_norm.__all__,
     *_class_loss.__all__,
     *_conv.__all__,
+    *_conv1d.__all__,
+    *_conv_transpose.__all__,
     *_dropout.__all__,
     *_group_norm.__all__,
     *_gru.__all__,

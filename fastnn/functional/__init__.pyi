@@ -17,8 +17,10 @@ from .._typing import (
     Loss,
     Need,
     Padding,
+    Padding1,
     Pair,
     Reduction,
+    Single,
     State,
 )
 
@@ -26,20 +28,22 @@ __all__ = [
     "conv2d", "conv2d_forward", "conv2d_backward", "max_pool2d", "max_pool2d_forward", "max_pool2d_backward",
     "avg_pool2d", "avg_pool2d_forward", "avg_pool2d_backward", "global_max_pool2d", "global_max_pool2d_forward",
     "global_max_pool2d_backward", "global_avg_pool2d", "global_avg_pool2d_forward", "global_avg_pool2d_backward",
-    "linear", "linear_forward", "linear_backward", "rnn_cell", "rnn_cell_forward", "rnn_cell_backward", "gru_cell",
+    "conv1d", "conv1d_forward", "conv1d_backward", "conv_transpose2d", "conv_transpose2d_forward",
+    "conv_transpose2d_backward", "max_pool1d", "max_pool1d_forward", "max_pool1d_backward", "linear",
+    "linear_forward", "linear_backward", "rnn_cell", "rnn_cell_forward", "rnn_cell_backward", "gru_cell",
     "gru_cell_forward", "gru_cell_backward", "lstm_cell", "lstm_cell_forward", "lstm_cell_backward", "rnn",
     "rnn_forward", "rnn_backward", "gru", "gru_forward", "gru_backward", "lstm", "lstm_forward", "lstm_backward",
-    "relu", "relu_forward", "relu_backward", "silu", "silu_forward", "silu_backward", "sigmoid", "sigmoid_forward",
-    "sigmoid_backward", "tanh", "tanh_forward", "tanh_backward", "leaky_relu", "leaky_relu_forward",
-    "leaky_relu_backward", "elu", "elu_forward", "elu_backward", "gelu", "gelu_forward", "gelu_backward", "softmax",
-    "softmax_forward", "softmax_backward", "log_softmax", "log_softmax_forward", "log_softmax_backward", "dropout",
-    "dropout_forward", "dropout_backward", "cross_entropy", "cross_entropy_forward", "cross_entropy_backward",
-    "nll_loss", "nll_loss_forward", "nll_loss_backward", "binary_cross_entropy_with_logits",
+    "batch_norm", "batch_norm_forward", "batch_norm_backward", "group_norm", "group_norm_forward",
+    "group_norm_backward", "layer_norm", "layer_norm_forward", "layer_norm_backward", "relu", "relu_forward",
+    "relu_backward", "silu", "silu_forward", "silu_backward", "sigmoid", "sigmoid_forward", "sigmoid_backward",
+    "tanh", "tanh_forward", "tanh_backward", "leaky_relu", "leaky_relu_forward", "leaky_relu_backward", "elu",
+    "elu_forward", "elu_backward", "gelu", "gelu_forward", "gelu_backward", "softmax", "softmax_forward",
+    "softmax_backward", "log_softmax", "log_softmax_forward", "log_softmax_backward", "dropout", "dropout_forward",
+    "dropout_backward", "cross_entropy", "cross_entropy_forward", "cross_entropy_backward", "nll_loss",
+    "nll_loss_forward", "nll_loss_backward", "binary_cross_entropy_with_logits",
     "binary_cross_entropy_with_logits_forward", "binary_cross_entropy_with_logits_backward", "mse_loss",
     "mse_loss_forward", "mse_loss_backward", "l1_loss", "l1_loss_forward", "l1_loss_backward", "huber_loss",
-    "huber_loss_forward", "huber_loss_backward", "batch_norm", "batch_norm_forward", "batch_norm_backward",
-    "group_norm", "group_norm_forward", "group_norm_backward", "layer_norm", "layer_norm_forward",
-    "layer_norm_backward",
+    "huber_loss_forward", "huber_loss_backward",
 ]
 
 # Convolution and pooling
@@ -93,6 +97,48 @@ def global_max_pool2d_backward(dy: In, ctx: Context) -> Array: ...
 def global_avg_pool2d(x: In, *, out: Array | None = None) -> Array: ...
 def global_avg_pool2d_forward(x: In, *, out: Array | None = None) -> tuple[Array, Context]: ...
 def global_avg_pool2d_backward(dy: In, ctx: Context) -> Array: ...
+
+def conv1d(
+    x: In, weight: In, bias: In | None = None, stride: Single = 1, padding: Padding1 = 0, dilation: Single = 1,
+    groups: int = 1, *, out: Array | None = None,
+) -> Array: ...
+def conv1d_forward(
+    x: In, weight: In, bias: In | None = None, stride: Single = 1, padding: Padding1 = 0, dilation: Single = 1,
+    groups: int = 1, *, out: Array | None = None,
+) -> tuple[Array, Context]: ...
+def conv1d_backward(dy: In, ctx: Context, *, need: Need = None) -> Grads3: ...
+
+def conv_transpose2d(
+    x: In, weight: In, bias: In | None = None, stride: Pair = 1, padding: Pair = 0, output_padding: Pair = 0,
+    groups: int = 1, dilation: Pair = 1, *, out: Array | None = None,
+) -> Array: ...
+def conv_transpose2d_forward(
+    x: In, weight: In, bias: In | None = None, stride: Pair = 1, padding: Pair = 0, output_padding: Pair = 0,
+    groups: int = 1, dilation: Pair = 1, *, out: Array | None = None,
+) -> tuple[Array, Context]: ...
+def conv_transpose2d_backward(dy: In, ctx: Context, *, need: Need = None) -> Grads3: ...
+
+@overload
+def max_pool1d(
+    x: In, kernel_size: Single, stride: Single | None = None, padding: Single = 0, dilation: Single = 1,
+    ceil_mode: bool = False, return_indices: Literal[False] = False, *, out: Array | None = None,
+) -> Array: ...
+@overload
+def max_pool1d(
+    x: In, kernel_size: Single, stride: Single | None = None, padding: Single = 0, dilation: Single = 1,
+    ceil_mode: bool = False, *, return_indices: Literal[True], out: Array | None = None,
+) -> tuple[Array, NDArray[np.int64]]: ...
+@overload
+def max_pool1d_forward(
+    x: In, kernel_size: Single, stride: Single | None = None, padding: Single = 0, dilation: Single = 1,
+    ceil_mode: bool = False, return_indices: Literal[False] = False, *, out: Array | None = None,
+) -> tuple[Array, Context]: ...
+@overload
+def max_pool1d_forward(
+    x: In, kernel_size: Single, stride: Single | None = None, padding: Single = 0, dilation: Single = 1,
+    ceil_mode: bool = False, *, return_indices: Literal[True], out: Array | None = None,
+) -> tuple[tuple[Array, NDArray[np.int64]], Context]: ...
+def max_pool1d_backward(dy: In, ctx: Context) -> Array: ...
 
 # The fully connected layer, and recurrence
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _backend, _check, _memory
+from ._reduction import quiet
 
 __all__ = ["batch_norm", "batch_norm_forward", "batch_norm_backward"]
 
@@ -40,6 +41,7 @@ def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=Fa
     return batch_norm_forward(x, running_mean, running_var, weight, bias, training, momentum, eps, out=out)[0]
 
 
+@quiet
 def batch_norm_forward(x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5,
                        *, out=None):
     """As `batch_norm`; returns (y, ctx) with what `batch_norm_backward` needs."""
@@ -68,6 +70,7 @@ def batch_norm_forward(x, running_mean, running_var, weight=None, bias=None, tra
     return y, BatchNormContext(x, weight, bias is not None, mean, rstd, training)
 
 
+@quiet
 def batch_norm_backward(dy, ctx, *, need=None):
     """Return (dx, dweight, dbias) of `batch_norm`, for dy of y's shape.
 

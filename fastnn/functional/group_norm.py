@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _backend, _check, _memory
+from ._reduction import quiet
 from .batch_norm import check_dy, check_scaled, scale_and_shift
 
 __all__ = ["group_norm", "group_norm_forward", "group_norm_backward"]
@@ -31,6 +32,7 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5, *, out=None):
     return group_norm_forward(x, num_groups, weight, bias, eps, out=out)[0]
 
 
+@quiet
 def group_norm_forward(x, num_groups, weight=None, bias=None, eps=1e-5, *, out=None):
     """As `group_norm`; returns (y, ctx) with what `group_norm_backward` needs."""
     num_groups, eps = _check.integer("num_groups", num_groups, 1), _check.number("eps", eps, 0)
@@ -48,6 +50,7 @@ def group_norm_forward(x, num_groups, weight=None, bias=None, eps=1e-5, *, out=N
     return y, GroupNormContext(x, weight, bias is not None, mean, rstd)
 
 
+@quiet
 def group_norm_backward(dy, ctx, *, need=None):
     """Return (dx, dweight, dbias) of `group_norm`, for dy of y's shape.
 

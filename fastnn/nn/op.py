@@ -60,12 +60,16 @@ class Affine(OpLayer):
     weight: np.ndarray
     bias: np.ndarray | None
 
-    def _init_parameters(self, weight_shape: tuple[int, ...], bias: bool, dtype: Any, rng: init.Seed) -> None:
-        """Draw weight, of shape (outputs, ...what one output sums over), and bias, (outputs,)."""
+    def _init_parameters(self, weight_shape: tuple[int, ...], bias: bool, dtype: Any, rng: init.Seed,
+                         outputs: int | None = None) -> None:
+        """Draw weight, of shape (outputs, ...what one output sums over), and bias, (outputs,).
+
+        A transposed convolution has its inputs first, and says how many `outputs` there are.
+        """
         dtype, generator, bias = init.float_dtype(dtype), _check.generator("rng", rng), _check.flag("bias", bias)
-        fan_in = math.prod(weight_shape[1:])
+        fan_in, outputs = math.prod(weight_shape[1:]), weight_shape[0] if outputs is None else outputs
         self.register_parameter("weight", init.uniform(weight_shape, fan_in, generator, dtype))
-        self.register_parameter("bias", init.uniform(weight_shape[:1], fan_in, generator, dtype) if bias else None)
+        self.register_parameter("bias", init.uniform((outputs,), fan_in, generator, dtype) if bias else None)
 
     def __call__(self, x: np.ndarray) -> Any:
         return self._op(x, weight=self.weight, bias=self.bias, **self._options())

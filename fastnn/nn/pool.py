@@ -27,6 +27,27 @@ class MaxPool2d(Function, op="max_pool2d"):
         self.ceil_mode = _check.flag("ceil_mode", ceil_mode)
 
 
+class MaxPool1d(Function, op="max_pool1d"):
+    """The largest element of each window of a sequence, (N, C, L) or (C, L); the first of equals.
+
+    kernel_size, stride (None: as kernel_size), padding, dilation: an int.
+    return_indices: `y, indices = layer(x)` instead of y; indices are int64, in L.
+    ceil_mode: whether to add a last window that hangs over the end.
+    Raises TypeError for a wrong dtype, ValueError for a shape or a value that does not fit.
+    """
+
+    arguments = ("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode")
+
+    def __init__(self, kernel_size: int, stride: int | None = None, padding: int = 0, dilation: int = 1,
+                 return_indices: bool = False, ceil_mode: bool = False) -> None:
+        self.kernel_size = _check.single("kernel_size", kernel_size, 1)
+        self.stride = self.kernel_size if stride is None else _check.single("stride", stride, 1)
+        self.padding = _check.single("padding", padding, 0)
+        self.dilation = _check.single("dilation", dilation, 1)
+        self.return_indices = _check.flag("return_indices", return_indices)
+        self.ceil_mode = _check.flag("ceil_mode", ceil_mode)
+
+
 class AvgPool2d(Function, op="avg_pool2d"):
     """The mean of each window.
 
