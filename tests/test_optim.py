@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fastnn import nn, optim
+from fastnn.optim.optimizer import BLOCK
 
 STEPS = 6
 
@@ -91,7 +92,7 @@ def test_step_leaves_gradients_alone_and_makes_no_arrays(kind, by_hand, options)
 @each_case
 def test_blocks_meet_without_gap_or_overlap(kind, by_hand, options):
     """Each element of a long array is updated as in an array of its own."""
-    size = optim.BLOCK + 3
+    size = BLOCK + 3
     long, short = nn.Parameter(np.ones(size)), nn.Parameter(np.ones(1))
     optimizer = kind([long, short], **options)
     for step in range(3):

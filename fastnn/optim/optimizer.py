@@ -1,12 +1,4 @@
-"""Optimisers: they update parameters in place, from the gradients that backprop left beside them.
-
-    opt = Adam(model.parameters(), lr=1e-3)
-    opt.step()
-    opt.zero_grad()
-
-A parameter without a gradient is left alone. `lr` and the other numbers are attributes, and may be changed between
-steps. A step goes through each array in blocks that stay in the cache, with scratch made once, and makes no arrays.
-"""
+"""The optimisers. A step goes through each array in blocks that stay in the cache, with scratch made once."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -14,8 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from . import _check
-from .nn.parameter import Parameter
+from .. import _check
+from ..nn.parameter import Parameter
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
 
@@ -29,6 +21,7 @@ class Optimizer:
     them, ValueError if there is none, or one twice.
     """
 
+    lr: float
     hyperparameters: ClassVar[tuple[str, ...]] = ()  # the attributes that hold numbers
     state_names: tuple[str, ...] = ()  # the arrays kept for each parameter, of its shape
 
@@ -45,6 +38,11 @@ class Optimizer:
         self._steps = [0] * len(self._params)
         self._states = [{name: np.zeros_like(p.data) for name in self.state_names} for p in self._params]
         self._scratch = {p.data.dtype: np.empty((2, BLOCK), p.data.dtype) for p in self._params}
+
+    @property
+    def params(self) -> tuple[Parameter, ...]:
+        """The parameters that this optimiser updates."""
+        return tuple(self._params)
 
     def step(self) -> None:
         """Update each parameter that has a gradient."""
