@@ -1,27 +1,51 @@
 """fastnn: CNN and RNN layers for NumPy, trained and run on a CPU.
 
-Layers are in `fastnn.nn`, the functions under them in `fastnn.functional`, optimisers in `fastnn.optim`.
+Layers are in `fastnn.nn`, the functions under them in `fastnn.functional`, optimisers in `fastnn.optim`; `save` and
+`load` are for files.
 """
 
 __version__ = "0.1.0"
+
+from typing import TYPE_CHECKING, Any
 
 from . import functional, nn, optim, reference
 from ._backend import use_backend
 from ._config import get_conv_algorithm, memory_stats, set_conv_algorithm, set_memory_limit, show_config
 from ._threads import get_num_threads, set_num_threads
 
+if TYPE_CHECKING:
+    from .serialization import load, save
+
 __all__ = [
     "__version__",
     "functional",
     "get_conv_algorithm",
     "get_num_threads",
+    "load",
     "memory_stats",
     "nn",
     "optim",
     "reference",
+    "save",
     "set_conv_algorithm",
     "set_memory_limit",
     "set_num_threads",
     "show_config",
     "use_backend",
 ]
+
+_LATER = {"load": "serialization", "save": "serialization"}  # what not every program needs is imported when it is used
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _LATER:
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)
+    if name in _LATER.values():
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER, *_LATER.values()})
