@@ -134,17 +134,17 @@ cdef Tiling choose_tiling(const Plan *plan, const Convolution *conv, int vector)
     """The cheapest, in cycles for a tap of the band: a multiply-add of vectors takes one, to gather a vector 2.5."""
     cdef Py_ssize_t images = plan.band.images, band = plan.band.rows, width = conv.w.out, rows = plan.rows
     cdef Py_ssize_t taps, across, along
-    cdef double gather, by_rows, flat
+    cdef double gathered, by_rows, flat
     taps = conv.channels * conv.h.taps * conv.w.taps
     if is_plain(&conv.h) and is_plain(&conv.w) and images == 1:
         return PLAIN
     across = (width + vector - 1) // vector
     along = ((band - 1) * plan.band.pitch + width + vector - 1) // vector
     # Tiles of fewer than four accumulators wait for their own sums.
-    gather = ((images * band * width + vector - 1) // vector) * (2.5 + max(rows, 4.0 * vector / plan.width))
+    gathered = ((images * band * width + vector - 1) // vector) * (2.5 + max(rows, 4.0 * vector / plan.width))
     by_rows = images * band * across * max(<double>rows, 4.0 / min(across, plan.width // vector))
     flat = images * along * (max(rows, 4.0 * vector / plan.width) + 3.0 * rows / taps)
-    if gather <= by_rows and gather <= flat:
+    if gathered <= by_rows and gathered <= flat:
         return GATHER
     return ROWS if by_rows <= flat else FLAT
 
