@@ -25,6 +25,7 @@ Padding: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]] | Literal["sa
 Single: TypeAlias = int | tuple[int]
 Padding1: TypeAlias = int | Sequence[int] | Literal["same", "valid"]
 Lengths: TypeAlias = Sequence[int] | NDArray[np.integer[Any]] | None
+Index: TypeAlias = In | Sequence[Any]  # integers of any shape
 State: TypeAlias = tuple[In | None, In | None]  # an LSTM's (h, c)
 Need: TypeAlias = Sequence[bool] | None
 Reduction: TypeAlias = Literal["mean", "sum", "none"]

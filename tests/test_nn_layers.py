@@ -39,6 +39,11 @@ CASES = {
                    {"kernel_size": 3, "stride": 2, "padding": 1}),
     "avg_pool2d": (lambda: nn.AvgPool2d(3, 2, 1, True, False), IMAGES, "avg_pool2d",
                    {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True, "count_include_pad": False}),
+    "adaptive_avg_pool2d": (lambda: nn.AdaptiveAvgPool2d((3, None)), IMAGES, "adaptive_avg_pool2d",
+                            {"output_size": (3, None)}),
+    "upsample": (lambda: nn.Upsample(scale_factor=2), IMAGES, "interpolate", {"scale_factor": 2}),
+    "upsample-bilinear": (lambda: nn.Upsample((9, 5), mode="bilinear", align_corners=True), IMAGES, "interpolate",
+                          {"size": (9, 5), "mode": "bilinear", "align_corners": True}),
     "global_max_pool2d": (nn.GlobalMaxPool2d, IMAGES, "global_max_pool2d", {}),
     "global_avg_pool2d": (nn.GlobalAvgPool2d, IMAGES, "global_avg_pool2d", {}),
     "relu": (nn.ReLU, ROWS, "relu", {}),
@@ -143,6 +148,44 @@ def test_dropout_scales_what_stays_and_owns_its_generator():
     np.testing.assert_array_equal(layer.forward(x)[1](y), y)
 
 
+def test_dropout2d_drops_whole_channels():
+    layer, x = nn.Dropout2d(0.25, rng=3), np.ones((50, 40, 2, 3), np.float32)
+    y, backprop = layer.forward(x)
+    assert (y == y[..., :1, :1]).all() and abs(np.mean(y == 0) - 0.25) < 0.05
+    np.testing.assert_array_equal(backprop(x), y)
+    np.testing.assert_array_equal(nn.Dropout2d(0.25, rng=3)(x[:, :, 0])[..., 0], y[..., 0, 0])
+    np.testing.assert_array_equal(layer.eval()(x), x)
+
+
+def test_embedding_reads_rows_and_trains_all_but_the_padding(dtype):
+    layer, x = nn.Embedding(5, 3, -1, dtype=dtype, rng=0), np.array([[4, 2], [2, 0]])
+    assert layer.weight.dtype == dtype and layer.weight[:4].all() and not layer.weight[4].any()
+    y, backprop = layer.forward(x)
+    np.testing.assert_array_equal(y, layer.weight[x])
+    np.testing.assert_array_equal(layer(x), y)
+    assert backprop(np.ones_like(y)) is None
+    np.testing.assert_array_equal(layer.get_parameter("weight").grad[:, 0], [1, 0, 2, 0, 0])
+    assert list(layer.state_dict()) == ["weight"] and repr(layer) == "Embedding(5, 3, padding_idx=4)"
+    values = nn.Embedding(200, 50, rng=1).weight
+    assert abs(values.mean()) < 0.05 and abs(values.std() - 1) < 0.05
+
+
+def test_embedding_begins_a_net():
+    model = nn.Sequential(nn.Embedding(5, 3, rng=0), nn.Linear(3, 2, rng=0))
+    y, backprop = model.forward(np.array([1, 3]))
+    assert backprop(y) is None and backprop(y, need_dx=False) is None
+    assert all(p.grad is not None for p in model.parameters())
+
+
+@pytest.mark.parametrize("size, shape", [((2, 3, 4), (5, 2, 3, 4)), ((-1, 6), (5, 4, 6)), ((24,), (5, 24))], ids=str)
+def test_unflatten_splits_an_axis_and_undoes_it(size, shape):
+    x = randn(5, 24)
+    y, backprop = nn.Unflatten(1, size).forward(x)
+    assert y.shape == shape and np.shares_memory(x, y)
+    np.testing.assert_array_equal(backprop(y), x)
+    np.testing.assert_array_equal(nn.Unflatten(-1, size)(x), y)
+
+
 def fan_in(layer):
     return getattr(layer, "hidden_size", None) or int(np.prod(layer.weight.shape[1:]))
 
@@ -197,6 +240,17 @@ ERRORS = {
     "conv_transpose2d-padding": (lambda: nn.ConvTranspose2d(3, 4, 3, padding="same"), TypeError, "padding: expected"),
     "conv_transpose2d-x": (lambda: nn.ConvTranspose2d(3, 4, 3)(X), ValueError, "weight: expected 4 channels first"),
     "max_pool1d-kernel": (lambda: nn.MaxPool1d(0), ValueError, "kernel_size: expected an integer in"),
+    "adaptive_avg_pool2d-size": (lambda: nn.AdaptiveAvgPool2d((1, 2, 3)), ValueError, "output_size: expected an int"),
+    "upsample-size": (nn.Upsample, ValueError, "size: expected either size or scale_factor, got neither"),
+    "upsample-mode": (lambda: nn.Upsample(2, mode="linear"), ValueError, "mode: expected one of 'nearest', 'bilinear'"),
+    "dropout2d-p": (lambda: nn.Dropout2d(-1), ValueError, "p: expected a number in"),
+    "embedding-padding": (lambda: nn.Embedding(4, 2, 4), ValueError, "padding_idx: expected an integer in"),
+    "embedding-rows": (lambda: nn.Embedding(0, 2), ValueError, "num_embeddings: expected an integer in"),
+    "embedding-x": (lambda: nn.Embedding(4, 2)(np.array([4])), ValueError, r"x: expected integers in \[0, 3\]"),
+    "unflatten-size": (lambda: nn.Unflatten(1, 3), TypeError, "unflattened_size: expected a sequence of integers"),
+    "unflatten-two_free": (lambda: nn.Unflatten(1, (-1, -1)), ValueError, "unflattened_size: expected -1 once at most"),
+    "unflatten-x": (lambda: nn.Unflatten(1, (3, 3))(X), ValueError, "x: expected an axis 1 that splits into"),
+    "unflatten-rank": (lambda: nn.Unflatten(4, (3, 3))(X), ValueError, "x: expected a rank in which axis 4 exists"),
     "linear-rng": (lambda: nn.Linear(4, 2, rng="seed"), TypeError, "rng: expected a numpy.random.Generator"),
     "linear-features": (lambda: nn.Linear(2.0, 2), TypeError, "in_features: expected an integer, got 2.0"),
     "max_pool2d-kernel": (lambda: nn.MaxPool2d(0), ValueError, "kernel_size: expected an integer in"),

@@ -60,7 +60,7 @@ WRONG_OUTPUTS = [  # a name, from a right `out` to a wrong one, the exception, t
 WRONG_BACKWARD = [  # a name, from (dy, ctx) to wrong ones, the exception, the message
     ("dy-shape", lambda dy, ctx: (dy[..., :-1], ctx), ValueError, "dy: expected shape"),
     ("dy-rank", lambda dy, ctx: (dy[0], ctx), ValueError, "dy: expected shape"),
-    ("dy-dtype", lambda dy, ctx: (dy.astype(np.float64), ctx), TypeError, "dy: expected dtype float32 as x has"),
+    ("dy-dtype", lambda dy, ctx: (dy.astype(np.float64), ctx), TypeError, "dy: expected dtype float32 as"),
     ("dy-integers", lambda dy, ctx: (dy.astype(int), ctx), TypeError, "dy: expected dtype float32 or float64"),
     ("dy-list", lambda dy, ctx: (dy.tolist(), ctx), TypeError, "dy: expected a NumPy array"),
     ("dy-none", lambda dy, ctx: (None, ctx), TypeError, "dy: expected a NumPy array"),

@@ -13,6 +13,7 @@ from .._typing import (
     Grads6,
     Grads6Pair,
     In,
+    Index,
     Lengths,
     Loss,
     Need,
@@ -29,21 +30,23 @@ __all__ = [
     "avg_pool2d", "avg_pool2d_forward", "avg_pool2d_backward", "global_max_pool2d", "global_max_pool2d_forward",
     "global_max_pool2d_backward", "global_avg_pool2d", "global_avg_pool2d_forward", "global_avg_pool2d_backward",
     "conv1d", "conv1d_forward", "conv1d_backward", "conv_transpose2d", "conv_transpose2d_forward",
-    "conv_transpose2d_backward", "max_pool1d", "max_pool1d_forward", "max_pool1d_backward", "linear",
-    "linear_forward", "linear_backward", "rnn_cell", "rnn_cell_forward", "rnn_cell_backward", "gru_cell",
-    "gru_cell_forward", "gru_cell_backward", "lstm_cell", "lstm_cell_forward", "lstm_cell_backward", "rnn",
-    "rnn_forward", "rnn_backward", "gru", "gru_forward", "gru_backward", "lstm", "lstm_forward", "lstm_backward",
-    "batch_norm", "batch_norm_forward", "batch_norm_backward", "group_norm", "group_norm_forward",
-    "group_norm_backward", "layer_norm", "layer_norm_forward", "layer_norm_backward", "relu", "relu_forward",
-    "relu_backward", "silu", "silu_forward", "silu_backward", "sigmoid", "sigmoid_forward", "sigmoid_backward",
-    "tanh", "tanh_forward", "tanh_backward", "leaky_relu", "leaky_relu_forward", "leaky_relu_backward", "elu",
-    "elu_forward", "elu_backward", "gelu", "gelu_forward", "gelu_backward", "softmax", "softmax_forward",
-    "softmax_backward", "log_softmax", "log_softmax_forward", "log_softmax_backward", "dropout", "dropout_forward",
-    "dropout_backward", "cross_entropy", "cross_entropy_forward", "cross_entropy_backward", "nll_loss",
-    "nll_loss_forward", "nll_loss_backward", "binary_cross_entropy_with_logits",
-    "binary_cross_entropy_with_logits_forward", "binary_cross_entropy_with_logits_backward", "mse_loss",
-    "mse_loss_forward", "mse_loss_backward", "l1_loss", "l1_loss_forward", "l1_loss_backward", "huber_loss",
-    "huber_loss_forward", "huber_loss_backward",
+    "conv_transpose2d_backward", "max_pool1d", "max_pool1d_forward", "max_pool1d_backward", "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_forward", "adaptive_avg_pool2d_backward", "interpolate", "interpolate_forward",
+    "interpolate_backward", "embedding", "embedding_forward", "embedding_backward", "linear", "linear_forward",
+    "linear_backward", "rnn_cell", "rnn_cell_forward", "rnn_cell_backward", "gru_cell", "gru_cell_forward",
+    "gru_cell_backward", "lstm_cell", "lstm_cell_forward", "lstm_cell_backward", "rnn", "rnn_forward",
+    "rnn_backward", "gru", "gru_forward", "gru_backward", "lstm", "lstm_forward", "lstm_backward", "batch_norm",
+    "batch_norm_forward", "batch_norm_backward", "group_norm", "group_norm_forward", "group_norm_backward",
+    "layer_norm", "layer_norm_forward", "layer_norm_backward", "relu", "relu_forward", "relu_backward", "silu",
+    "silu_forward", "silu_backward", "sigmoid", "sigmoid_forward", "sigmoid_backward", "tanh", "tanh_forward",
+    "tanh_backward", "leaky_relu", "leaky_relu_forward", "leaky_relu_backward", "elu", "elu_forward",
+    "elu_backward", "gelu", "gelu_forward", "gelu_backward", "softmax", "softmax_forward", "softmax_backward",
+    "log_softmax", "log_softmax_forward", "log_softmax_backward", "dropout", "dropout_forward", "dropout_backward",
+    "dropout2d", "dropout2d_forward", "dropout2d_backward", "cross_entropy", "cross_entropy_forward",
+    "cross_entropy_backward", "nll_loss", "nll_loss_forward", "nll_loss_backward",
+    "binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits_forward",
+    "binary_cross_entropy_with_logits_backward", "mse_loss", "mse_loss_forward", "mse_loss_backward", "l1_loss",
+    "l1_loss_forward", "l1_loss_backward", "huber_loss", "huber_loss_forward", "huber_loss_backward",
 ]
 
 # Convolution and pooling
@@ -140,7 +143,31 @@ def max_pool1d_forward(
 ) -> tuple[tuple[Array, NDArray[np.int64]], Context]: ...
 def max_pool1d_backward(dy: In, ctx: Context) -> Array: ...
 
-# The fully connected layer, and recurrence
+def adaptive_avg_pool2d(
+    x: In, output_size: int | Sequence[int | None] | None, *, out: Array | None = None,
+) -> Array: ...
+def adaptive_avg_pool2d_forward(
+    x: In, output_size: int | Sequence[int | None] | None, *, out: Array | None = None,
+) -> tuple[Array, Context]: ...
+def adaptive_avg_pool2d_backward(dy: In, ctx: Context) -> Array: ...
+
+def interpolate(
+    x: In, size: Pair | None = None, scale_factor: float | Sequence[float] | None = None,
+    mode: Literal["nearest", "bilinear"] = "nearest", align_corners: bool | None = None, *, out: Array | None = None,
+) -> Array: ...
+def interpolate_forward(
+    x: In, size: Pair | None = None, scale_factor: float | Sequence[float] | None = None,
+    mode: Literal["nearest", "bilinear"] = "nearest", align_corners: bool | None = None, *, out: Array | None = None,
+) -> tuple[Array, Context]: ...
+def interpolate_backward(dy: In, ctx: Context) -> Array: ...
+
+# The fully connected layer, embeddings and recurrence
+
+def embedding(x: Index, weight: In, padding_idx: int | None = None, *, out: Array | None = None) -> Array: ...
+def embedding_forward(
+    x: Index, weight: In, padding_idx: int | None = None, *, out: Array | None = None,
+) -> tuple[Array, Context]: ...
+def embedding_backward(dy: In, ctx: Context) -> Array: ...
 
 def linear(x: In, weight: In, bias: In | None = None, *, out: Array | None = None) -> Array: ...
 def linear_forward(x: In, weight: In, bias: In | None = None, *, out: Array | None = None) -> tuple[Array, Context]: ...
@@ -285,6 +312,16 @@ def dropout_forward(
     out: Array | None = None,
 ) -> tuple[Array, Context]: ...
 def dropout_backward(dy: In, ctx: Context) -> Array: ...
+
+def dropout2d(
+    x: In, p: float = 0.5, training: bool = True, rng: np.random.Generator | int | None = None, *,
+    out: Array | None = None,
+) -> Array: ...
+def dropout2d_forward(
+    x: In, p: float = 0.5, training: bool = True, rng: np.random.Generator | int | None = None, *,
+    out: Array | None = None,
+) -> tuple[Array, Context]: ...
+def dropout2d_backward(dy: In, ctx: Context) -> Array: ...
 
 # Losses
 

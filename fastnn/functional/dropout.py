@@ -6,13 +6,16 @@ import numpy as np
 
 from .. import _check, _memory
 
-__all__ = ["dropout", "dropout_forward", "dropout_backward"]
+__all__ = [
+    "dropout", "dropout_forward", "dropout_backward",
+    "dropout2d", "dropout2d_forward", "dropout2d_backward",
+]  # fmt: skip
 
 
 class DropoutContext(NamedTuple):
     """What `dropout_backward` reads."""
 
-    kept: np.ndarray | None  # bool, of x's shape; None where nothing was dropped
+    kept: np.ndarray | None  # bool, of x's shape, or (N, C, 1, ...) for whole channels; None where nothing was dropped
     scale: float
     shape: tuple
     dtype: np.dtype
@@ -32,15 +35,8 @@ def dropout(x, p=0.5, training=True, rng=None, *, out=None):
 
 def dropout_forward(x, p=0.5, training=True, rng=None, *, out=None):
     """As `dropout`; returns (y, ctx) with what `dropout_backward` needs."""
-    x, p, training = _check.array("x", x), _check.number("p", p, 0, 1), _check.flag("training", training)
-    rng = _check.generator("rng", rng)
-    drops = training and p > 0
-    y = x if out is None and not drops else _check.output(out, x.shape, x.dtype, x=x)
-    kept = rng.random(x.shape, np.float32) >= p if drops else None
-    scale = 1.0 if not drops else 1 / (1 - p) if p < 1 else 0.0
-    if y is not x:
-        _scale(x, kept, scale, y)
-    return y, DropoutContext(kept, scale, x.shape, x.dtype)
+    x = _check.array("x", x)
+    return _forward(x, x.shape, p, training, rng, out)
 
 
 def dropout_backward(dy, ctx):
@@ -53,6 +49,38 @@ def dropout_backward(dy, ctx):
     dx = _memory.empty(shape, dtype)
     _scale(dy, kept, scale, dx)
     return dx
+
+
+def dropout2d(x, p=0.5, training=True, rng=None, *, out=None):
+    """Return x with each channel of each sample zeroed with probability p, the others divided by 1 - p.
+
+    x: (N, C, H, W) or (N, C, L), float32 or float64. The rest is as with `dropout`.
+    Source: J. Tompson et al., "Efficient object localization using convolutional networks", CVPR 2015.
+    """
+    return dropout2d_forward(x, p, training, rng, out=out)[0]
+
+
+def dropout2d_forward(x, p=0.5, training=True, rng=None, *, out=None):
+    """As `dropout2d`; returns (y, ctx) with what `dropout2d_backward` needs."""
+    x = _check.array("x", x, (3, 4))
+    return _forward(x, (*x.shape[:2], *(1,) * (x.ndim - 2)), p, training, rng, out)
+
+
+def dropout2d_backward(dy, ctx):
+    """Return dx of `dropout2d`: dy with the same channels zeroed and the others scaled."""
+    return dropout_backward(dy, ctx)
+
+
+def _forward(x, mask_shape, p, training, rng, out):
+    p, training = _check.number("p", p, 0, 1), _check.flag("training", training)
+    rng = _check.generator("rng", rng)
+    drops = training and p > 0
+    y = x if out is None and not drops else _check.output(out, x.shape, x.dtype, x=x)
+    kept = rng.random(mask_shape, np.float32) >= p if drops else None
+    scale = 1.0 if not drops else 1 / (1 - p) if p < 1 else 0.0
+    if y is not x:
+        _scale(x, kept, scale, y)
+    return y, DropoutContext(kept, scale, x.shape, x.dtype)
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -20,6 +20,7 @@ from ..reference.activation import (  # NumPy, until something compiled is measu
     tanh_backward_input,
     tanh_forward,
 )
+from ..reference.embedding import embedding_forward
 from ..reference.norm import (
     channel_combine,
     channel_moments,
@@ -29,14 +30,27 @@ from ..reference.norm import (
     row_normalize_backward_input,
     row_normalize_backward_weight,
 )
+from ..reference.resample import (
+    adaptive_avg_pool2d_backward_input,
+    adaptive_avg_pool2d_forward,
+    bilinear2d_backward_input,
+    bilinear2d_forward,
+    nearest2d_backward_input,
+    nearest2d_forward,
+)
 from .conv2d import conv2d_backward_input, conv2d_backward_weight, conv2d_forward
+from .embedding import embedding_backward_weight
 from .linear import linear_backward_input, linear_backward_weight, linear_forward
 from .pool2d import avg_pool2d_backward_input, avg_pool2d_forward, max_pool2d_backward_input, max_pool2d_forward
 from .recurrent import gru_backward, gru_forward, lstm_backward, lstm_forward, rnn_backward, rnn_forward
 
 __all__ = [
+    "adaptive_avg_pool2d_backward_input",
+    "adaptive_avg_pool2d_forward",
     "avg_pool2d_backward_input",
     "avg_pool2d_forward",
+    "bilinear2d_backward_input",
+    "bilinear2d_forward",
     "channel_combine",
     "channel_moments",
     "channel_scale",
@@ -46,6 +60,8 @@ __all__ = [
     "conv2d_forward",
     "elu_backward_input",
     "elu_forward",
+    "embedding_backward_weight",
+    "embedding_forward",
     "gelu_backward_input",
     "gelu_forward",
     "gru_backward",
@@ -61,6 +77,8 @@ __all__ = [
     "lstm_forward",
     "max_pool2d_backward_input",
     "max_pool2d_forward",
+    "nearest2d_backward_input",
+    "nearest2d_forward",
     "relu_backward_input",
     "relu_forward",
     "rnn_backward",

@@ -5,12 +5,11 @@ from collections.abc import Callable
 import numpy as np
 
 from .. import _check
-from .. import functional as F
 from . import init
-from .module import Module
+from .op import OpLayer
 
 
-class Dropout(Module):
+class Dropout(OpLayer, op="dropout"):
     """In training mode, zero each element with probability p and scale the others by 1 / (1 - p); else y = x.
 
     The mask comes from `rng`, a numpy.random.Generator or a seed, which the layer owns: two layers with the same seed
@@ -23,15 +22,19 @@ class Dropout(Module):
         self._rng = _check.generator("rng", rng)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        return F.dropout(x, self.p, self.training, self._rng)
+        return self._op(x, self.p, self.training, self._rng)
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-        y, ctx = F.dropout_forward(x, self.p, self.training, self._rng)
+        y, ctx = self._op_forward(x, self.p, self.training, self._rng)
 
         def backprop(dy):
-            return F.dropout_backward(dy, ctx)
+            return self._op_backward(dy, ctx)
 
         return y, backprop
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
+
+
+class Dropout2d(Dropout, op="dropout2d"):
+    """`Dropout` of whole channels, each of each sample with probability p: (N, C, H, W) or (N, C, L)."""

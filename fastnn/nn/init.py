@@ -31,3 +31,8 @@ def uniform(shape: tuple[int, ...], fan_in: int, rng: "np.random.Generator", dty
     """
     bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
     return Parameter(rng.uniform(-bound, bound, shape).astype(dtype))
+
+
+def normal(shape: tuple[int, ...], rng: "np.random.Generator", dtype: np.dtype) -> Parameter:
+    """A Parameter drawn from N(0, 1) in float64 and rounded."""
+    return Parameter(rng.standard_normal(shape).astype(dtype))

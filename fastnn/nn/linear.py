@@ -1,7 +1,7 @@
-"""The fully connected layer, and the one that flattens what comes before it."""
+"""The fully connected layer, and those that flatten what comes before it and unfold what comes behind."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,3 +66,48 @@ class Flatten(Module):
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Module):
+    """The axis `dim` as several, of the extents in `unflattened_size`; one of them may be -1. y is a view of x.
+
+    Raises ValueError for an x whose axis cannot be split so.
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        self.dim = _check.integer("dim", dim, -_check.MAX_INT)
+        if not isinstance(unflattened_size, (tuple, list)) or not unflattened_size:
+            raise TypeError(f"unflattened_size: expected a sequence of integers, got {unflattened_size!r}")
+        self.unflattened_size = tuple(_check.integer("unflattened_size", n, -1) for n in unflattened_size)
+        if self.unflattened_size.count(-1) > 1:
+            raise ValueError(f"unflattened_size: expected -1 once at most, got {unflattened_size!r}")
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        x = _check.array("x", x)
+        return x.reshape(self._unfolded(x.shape))
+
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+        x = _check.array("x", x)
+        x_shape, y_shape = x.shape, self._unfolded(x.shape)
+
+        def backprop(dy):
+            dy = _check.array("dy", dy)
+            _check.shape("dy", dy, y_shape)
+            return dy.reshape(x_shape)
+
+        return x.reshape(y_shape), backprop
+
+    def _unfolded(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        dim, size = self.dim + len(shape) * (self.dim < 0), self.unflattened_size
+        if not 0 <= dim < len(shape):
+            raise ValueError(f"x: expected a rank in which axis {self.dim} exists, got shape {shape}")
+        if -1 in size:
+            rest = math.prod(n for n in size if n != -1)
+            size = tuple(shape[dim] // max(rest, 1) if n == -1 else n for n in size)
+        if math.prod(size) != shape[dim]:
+            raise ValueError(f"x: expected an axis {self.dim} that splits into {self.unflattened_size}, "
+                             f"got shape {shape}")
+        return *shape[:dim], *size, *shape[dim + 1:]
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

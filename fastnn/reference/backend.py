@@ -21,6 +21,7 @@ from .activation import (
     tanh_forward,
 )
 from .conv2d import conv2d_backward_input, conv2d_backward_weight, conv2d_forward
+from .embedding import embedding_backward_weight, embedding_forward
 from .gru import gru_backward, gru_forward
 from .linear import linear_backward_input, linear_backward_weight, linear_forward
 from .lstm import lstm_backward, lstm_forward
@@ -39,11 +40,23 @@ from .pool2d import (
     max_pool2d_backward_input,
     max_pool2d_forward,
 )
+from .resample import (
+    adaptive_avg_pool2d_backward_input,
+    adaptive_avg_pool2d_forward,
+    bilinear2d_backward_input,
+    bilinear2d_forward,
+    nearest2d_backward_input,
+    nearest2d_forward,
+)
 from .rnn import rnn_backward, rnn_forward
 
 __all__ = [
+    "adaptive_avg_pool2d_backward_input",
+    "adaptive_avg_pool2d_forward",
     "avg_pool2d_backward_input",
     "avg_pool2d_forward",
+    "bilinear2d_backward_input",
+    "bilinear2d_forward",
     "channel_combine",
     "channel_moments",
     "channel_scale",
@@ -53,6 +66,8 @@ __all__ = [
     "conv2d_forward",
     "elu_backward_input",
     "elu_forward",
+    "embedding_backward_weight",
+    "embedding_forward",
     "gelu_backward_input",
     "gelu_forward",
     "gru_backward",
@@ -68,6 +83,8 @@ __all__ = [
     "lstm_forward",
     "max_pool2d_backward_input",
     "max_pool2d_forward",
+    "nearest2d_backward_input",
+    "nearest2d_forward",
     "relu_backward_input",
     "relu_forward",
     "rnn_backward",

@@ -12,8 +12,10 @@ import math
 import numpy as np
 
 from ._window import taps
+from .activation import quiet
 
 
+@quiet
 def conv2d_forward(x, weight, bias, y, geo):
     x_g, y_g, taps_g = _by_group(x, geo.groups), _by_group(y, geo.groups), _taps_first(weight, geo.groups)
     y[...] = 0 if bias is None else bias[:, None, None]
@@ -21,6 +23,7 @@ def conv2d_forward(x, weight, bias, y, geo):
         y_g[windows] += (taps_g[r, s] @ _matrix(x_g[pixels])).reshape(y_g[windows].shape)
 
 
+@quiet
 def conv2d_backward_input(dy, weight, dx, geo):
     dy_g, dx_g, taps_g = _by_group(dy, geo.groups), _by_group(dx, geo.groups), _taps_first(weight, geo.groups)
     dx[...] = 0
@@ -28,6 +31,7 @@ def conv2d_backward_input(dy, weight, dx, geo):
         dx_g[pixels] += (taps_g[r, s].swapaxes(1, 2) @ _matrix(dy_g[windows])).reshape(dx_g[pixels].shape)
 
 
+@quiet
 def conv2d_backward_weight(dy, x, dweight, dbias, geo):
     if dbias is not None:
         np.sum(dy, axis=(0, 2, 3), out=dbias)

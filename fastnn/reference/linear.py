@@ -2,17 +2,22 @@
 
 import numpy as np
 
+from .activation import quiet
 
+
+@quiet
 def linear_forward(x, weight, bias, y):
     np.matmul(x, weight.T, out=y)
     if bias is not None:
         y += bias
 
 
+@quiet
 def linear_backward_input(dy, weight, dx):
     np.matmul(dy, weight, out=dx)
 
 
+@quiet
 def linear_backward_weight(dy, x, dweight, dbias):
     if dweight is not None:
         np.matmul(dy.T, x, out=dweight)

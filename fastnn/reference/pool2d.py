@@ -6,8 +6,10 @@ The backward functions go through the taps in reverse: a pixel's gradients are t
 import numpy as np
 
 from ._window import taps
+from .activation import quiet
 
 
+@quiet
 def max_pool2d_forward(x, y, argmax, geo):
     """Ties go to the first tap. A NaN beats every number, and the last NaN of a window wins, as in torch."""
     y[...] = -np.inf
@@ -21,12 +23,14 @@ def max_pool2d_forward(x, y, argmax, geo):
         argmax[...] = winner
 
 
+@quiet
 def max_pool2d_backward_input(dy, argmax, dx, geo):
     dx[...] = 0
     for tap, windows, pixels in reversed(_taps2d(dx, dy, geo)):
         dx[pixels] += np.where(argmax[windows] == tap, dy[windows], 0)
 
 
+@quiet
 def avg_pool2d_forward(x, y, geo, count_include_pad):
     y[...] = 0
     for _, windows, pixels in _taps2d(x, y, geo):
@@ -34,6 +38,7 @@ def avg_pool2d_forward(x, y, geo, count_include_pad):
     y /= _window_sizes(x, y, geo, count_include_pad)
 
 
+@quiet
 def avg_pool2d_backward_input(dy, dx, geo, count_include_pad):
     share = dy / _window_sizes(dx, dy, geo, count_include_pad)
     dx[...] = 0

@@ -1,0 +1,3 @@
+from numpy import ndarray as Array
+
+def embedding_backward_weight(dy: Array, index: Array, dweight: Array, padding_idx: int) -> None: ...
