@@ -4,18 +4,23 @@ Each message names the argument, what came, and what was wanted. What leaves thi
 backend: C-contiguous, aligned, native-endian float32 or float64 arrays and plain Python integers in range.
 """
 
+from __future__ import annotations
+
 import operator
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from . import _memory
-from .native._arrays import ready  # noqa: F401 part of this module's helpers
+from ._typing import Array, Context, Shape
+from .native._arrays import ready as ready
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 MAX_INT = 2**31 - 1  # every stride, padding and kernel extent fits a C int
 
 
-def array(name, value, ndim=None):
+def array(name: str, value: Any, ndim: int | tuple[int, ...] | None = None) -> Array:
     """Return `value` as a C-contiguous, aligned float32/float64 array (copied only if it is not one already).
 
     ndim: an int or a tuple of ints that the rank must be one of; None accepts any rank.
@@ -33,12 +38,12 @@ def array(name, value, ndim=None):
     return np.array(value, order="C", copy=True)
 
 
-def optional(name, value, ndim=None):
+def optional(name: str, value: Any, ndim: int | tuple[int, ...] | None = None) -> Array | None:
     """`array`, but None stays None."""
     return None if value is None else array(name, value, ndim)
 
 
-def _as_ndarray(name, value):
+def _as_ndarray(name: str, value: Any) -> Array:
     if isinstance(value, np.ndarray):  # a subclass: its data, without its behaviour
         if isinstance(value, np.ma.MaskedArray):
             raise TypeError(f"{name}: masked arrays are not supported; call .filled() first")
@@ -51,7 +56,7 @@ def _as_ndarray(name, value):
                     f"got {type(value).__name__}")
 
 
-def _native_float(name, value):
+def _native_float(name: str, value: Array) -> Array:
     if value.dtype == F32:
         return value.view(F32) if value.dtype.isnative else value.astype(F32)
     if value.dtype == F64:
@@ -61,14 +66,14 @@ def _native_float(name, value):
     raise TypeError(f"{name}: expected dtype float32 or float64, got {value.dtype}")
 
 
-def _check_rank(name, value, ndim):
+def _check_rank(name: str, value: Array, ndim: int | tuple[int, ...]) -> None:
     wanted = ndim if isinstance(ndim, tuple) else (ndim,)
     if value.ndim not in wanted:
         ranks = " or ".join(str(n) for n in wanted)
         raise ValueError(f"{name}: expected {ranks} dimensions, got shape {value.shape}")
 
 
-def any_array(name, value):
+def any_array(name: str, value: Any) -> Array:
     """Return `value`, an array or a nested sequence of numbers, as an ndarray of whatever dtype it has."""
     if hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
         return _as_ndarray(name, value)
@@ -78,7 +83,7 @@ def any_array(name, value):
         raise ValueError(f"{name}: expected an array, got {value!r}") from None
 
 
-def same_dtype(**arrays):
+def same_dtype(**arrays: Array | None) -> None:
     """All arrays given (None is skipped) must share one dtype; nothing is cast silently."""
     first_name, first = None, None
     for name, value in arrays.items():
@@ -90,13 +95,13 @@ def same_dtype(**arrays):
             raise TypeError(f"{name}: expected dtype {first} as {first_name} has, got {value.dtype}")
 
 
-def shape(name, value, wanted):
+def shape(name: str, value: Array | np.generic | None, wanted: Shape) -> None:
     """The shape must equal `wanted`."""
     if value is not None and value.shape != wanted:
         raise ValueError(f"{name}: expected shape {tuple(wanted)}, got {value.shape}")
 
 
-def like(name, value, present):
+def like(name: str, value: Any, present: Array) -> Array:
     """Return `value` as an array of the dtype and shape of `present`, which it shall be copied into."""
     value = array(name, value) if present.dtype in (F32, F64) else any_array(name, value)
     if value.dtype != present.dtype:
@@ -105,7 +110,7 @@ def like(name, value, present):
     return value
 
 
-def integer(name, value, minimum, maximum=MAX_INT):
+def integer(name: str, value: Any, minimum: int, maximum: int = MAX_INT) -> int:
     """Return `value` as an int within [minimum, maximum]; bools and floats are refused."""
     if type(value) is not int:
         if isinstance(value, (bool, np.bool_)):
@@ -119,7 +124,7 @@ def integer(name, value, minimum, maximum=MAX_INT):
     return value
 
 
-def pair(name, value, minimum):
+def pair(name: str, value: Any, minimum: int) -> tuple[int, int]:
     """Return (height, width) from one integer or a sequence of two."""
     if type(value) is int:
         return (integer(name, value, minimum),) * 2
@@ -130,7 +135,7 @@ def pair(name, value, minimum):
     return (integer(name, value, minimum),) * 2
 
 
-def single(name, value, minimum):
+def single(name: str, value: Any, minimum: int) -> int:
     """Return an integer from one, or from a sequence of one."""
     if isinstance(value, (tuple, list)):
         if len(value) != 1:
@@ -139,7 +144,7 @@ def single(name, value, minimum):
     return integer(name, value, minimum)
 
 
-def number(name, value, minimum=None, maximum=None):
+def number(name: str, value: Any, minimum: float | None = None, maximum: float | None = None) -> float:
     """Return `value` as a float within [minimum, maximum]; NaN is refused."""
     if isinstance(value, (bool, np.bool_, str, bytes)):
         raise TypeError(f"{name}: expected a number, got {value!r}")
@@ -154,21 +159,21 @@ def number(name, value, minimum=None, maximum=None):
     return value
 
 
-def choice(name, value, options):
+def choice(name: str, value: Any, options: tuple[str, ...]) -> Any:
     """`value` must be one of the strings in `options`."""
     if not isinstance(value, str) or value not in options:
         raise ValueError(f"{name}: expected one of {', '.join(map(repr, options))}, got {value!r}")
     return value
 
 
-def flag(name, value):
+def flag(name: str, value: Any) -> bool:
     """Return `value` as a bool; anything but a bool is refused."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name}: expected True or False, got {value!r}")
     return bool(value)
 
 
-def generator(name, value):
+def generator(name: str, value: Any) -> np.random.Generator:
     """A NumPy Generator from a Generator (itself), a seed, or None (a new one, differently seeded each time)."""
     try:
         return np.random.default_rng(value)
@@ -177,7 +182,7 @@ def generator(name, value):
                         f"got {value!r}") from None
 
 
-def need(value, count):
+def need(value: Any, count: int) -> Sequence[bool]:
     """The `need=` argument of backward functions: None for all, else `count` bools."""
     if value is None:
         return (True,) * count
@@ -188,7 +193,7 @@ def need(value, count):
     return value
 
 
-def context(value, wanted):
+def context(value: Any, wanted: type[Context]) -> Context:
     """The ctx= of a backward function must be of the class `wanted`, which its forward function returns."""
     if type(value) is not wanted:
         raise TypeError(f"ctx: expected a {wanted.__name__}, as the forward function returns, "
@@ -196,7 +201,7 @@ def context(value, wanted):
     return value
 
 
-def output(out, shape, dtype, **inputs):
+def output(out: Array | None, shape: Shape, dtype: np.dtype[Any], **inputs: Array | None) -> Array:
     """Return the array to write a result into: `out` if it fits, else a new one.
 
     An `out` that overlaps an input is refused: the backends read their inputs while they write.
@@ -210,7 +215,7 @@ def output(out, shape, dtype, **inputs):
     return out
 
 
-def writeable(name, value, shape, dtype):
+def writeable(name: str, value: Any, shape: Shape, dtype: np.dtype[Any]) -> None:
     """`value` must be an array that can be written into as it is."""
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{name}: expected a NumPy array, got {type(value).__name__}")

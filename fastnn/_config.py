@@ -1,7 +1,10 @@
 """Settings of the whole process, and what it runs on. Threads have a file of their own, `_threads.py`."""
 
+from __future__ import annotations
+
 import os
 import sys
+from typing import Any
 
 from . import _backend, _check, _geometry, _threads
 from .native import _blocks, _runtime, conv2d
@@ -9,7 +12,7 @@ from .native import _blocks, _runtime, conv2d
 DEFAULT_MEMORY_LIMIT = 1 << 28
 
 
-def show_config() -> dict[str, object]:
+def show_config() -> dict[str, Any]:
     """Print the version, backend, instruction sets, OpenMP and threads; return the same as a dict."""
     from . import __version__
 
@@ -28,7 +31,7 @@ def show_config() -> dict[str, object]:
     return config
 
 
-def set_memory_limit(limit):
+def set_memory_limit(limit: int) -> None:
     """Keep at most `limit` bytes of the memory that results have left, for later results (256 MiB at first).
 
     0 switches the pool off; lowering the limit gives memory back to the system at once. The environment variable
@@ -38,7 +41,7 @@ def set_memory_limit(limit):
     _blocks.set_limit(_check.integer("limit", limit, 0, sys.maxsize))
 
 
-def memory_stats():
+def memory_stats() -> dict[str, int]:
     """Return a dict: `limit`, `kept` (waiting for reuse) and `in_use` in bytes; `hits` and `misses` in blocks."""
     return dict(zip(("limit", "kept", "in_use", "hits", "misses"), _blocks.stats()))
 
@@ -58,12 +61,12 @@ def get_conv_algorithm() -> str:
     return conv2d.get_algorithm()
 
 
-def _conv_algorithm_from_environment():
+def _conv_algorithm_from_environment() -> str:
     return _check.choice("FASTNN_CONV_ALGORITHM", os.environ.get("FASTNN_CONV_ALGORITHM") or "auto",
                          _geometry.ALGORITHMS)
 
 
-def _memory_limit_from_environment():
+def _memory_limit_from_environment() -> int:
     value = os.environ.get("FASTNN_MEMORY_LIMIT", "")
     if not value:
         return DEFAULT_MEMORY_LIMIT

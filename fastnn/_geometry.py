@@ -4,13 +4,19 @@ Everything here is a pure function of shapes and arguments, so the work of a sma
 The cached functions take normalised arguments only: 1, 1.0 and True are equal keys, but only 1 is an integer.
 """
 
+from __future__ import annotations
+
 import functools
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from . import _check
+from ._typing import Algorithm, Extent, Padding, Shape
 
 CACHED_SHAPES = 1024
 ALGORITHMS = ("auto", "direct", "winograd")
+
+Sides: TypeAlias = tuple[tuple[int, int], tuple[int, int]]  # ((top, bottom), (left, right))
 
 
 class Conv2dGeometry(NamedTuple):
@@ -41,7 +47,8 @@ class PoolGeometry(NamedTuple):
     dilation_w: int
 
 
-def conv2d(x_shape, weight_shape, bias_shape, stride, padding, dilation, groups, algorithm):
+def conv2d(x_shape: Shape, weight_shape: Shape, bias_shape: Shape | None, stride: Any, padding: Any, dilation: Any,
+           groups: Any, algorithm: Any) -> tuple[Conv2dGeometry, Shape]:
     """Return (Conv2dGeometry, the shape of y) for checked arrays of these shapes; bias_shape may be None."""
     if not (type(groups) is int and type(algorithm) is str
             and (type(stride) is type(padding) is type(dilation) is int  # the quick way to what the next line says
@@ -53,7 +60,8 @@ def conv2d(x_shape, weight_shape, bias_shape, stride, padding, dilation, groups,
     return _conv2d(x_shape, weight_shape, bias_shape, stride, padding, dilation, groups, algorithm)
 
 
-def pool2d(x_shape, kernel_size, stride, padding, dilation, ceil_mode):
+def pool2d(x_shape: Shape, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
+           ceil_mode: Any) -> tuple[PoolGeometry, Shape]:
     """Return (PoolGeometry, the shape of y) for a checked x of this shape."""
     if stride is None:
         stride = kernel_size
@@ -67,19 +75,20 @@ def pool2d(x_shape, kernel_size, stride, padding, dilation, ceil_mode):
     return _pool2d(x_shape, kernel_size, stride, padding, dilation, ceil_mode)
 
 
-def _is_key(value):
+def _is_key(value: Any) -> bool:
     """Whether `value` is an int or a pair of ints, not something that merely equals one."""
     return type(value) is int or (
         type(value) is tuple and len(value) == 2 and type(value[0]) is int and type(value[1]) is int)
 
 
-def _is_padding_key(value):
+def _is_padding_key(value: Any) -> bool:
     return type(value) is str or _is_key(value) or (
         type(value) is tuple and len(value) == 2 and _is_key(value[0]) and _is_key(value[1]))
 
 
 @functools.lru_cache(maxsize=CACHED_SHAPES)
-def _conv2d(x_shape, weight_shape, bias_shape, stride, padding, dilation, groups, algorithm):
+def _conv2d(x_shape: Shape, weight_shape: Shape, bias_shape: Shape | None, stride: Extent, padding: Padding,
+            dilation: Extent, groups: int, algorithm: Algorithm) -> tuple[Conv2dGeometry, Shape]:
     image, (n_filters, _, *kernel) = _image(x_shape), _weight(weight_shape)
     stride, dilation = _check.pair("stride", stride, 1), _check.pair("dilation", dilation, 1)
     _check.integer("groups", groups, 1)
@@ -102,7 +111,9 @@ def _conv2d(x_shape, weight_shape, bias_shape, stride, padding, dilation, groups
 
 
 @functools.lru_cache(maxsize=CACHED_SHAPES)
-def conv_transpose2d(x_shape, weight_shape, stride, padding, output_padding, groups, dilation):
+def conv_transpose2d(x_shape: Shape, weight_shape: Shape, stride: tuple[int, int], padding: tuple[int, int],
+                     output_padding: tuple[int, int], groups: int,
+                     dilation: tuple[int, int]) -> tuple[Conv2dGeometry, Shape]:
     """Return (Conv2dGeometry, y's shape): the convolution that leads from y back to x.
 
     All but the shapes are pairs of ints, groups an int; x_shape has the rank 3 or 4.
@@ -126,7 +137,8 @@ def conv_transpose2d(x_shape, weight_shape, stride, padding, output_padding, gro
 
 
 @functools.lru_cache(maxsize=CACHED_SHAPES)
-def _pool2d(x_shape, kernel, stride, padding, dilation, ceil_mode):
+def _pool2d(x_shape: Shape, kernel: Extent, stride: Extent, padding: Extent, dilation: Extent,
+            ceil_mode: bool) -> tuple[PoolGeometry, Shape]:
     image = _image(x_shape)
     kernel, stride = _check.pair("kernel_size", kernel, 1), _check.pair("stride", stride, 1)
     padding, dilation = _check.pair("padding", padding, 0), _check.pair("dilation", dilation, 1)
@@ -157,7 +169,7 @@ class _Window(NamedTuple):
     dilation: int
 
 
-def _window(size, kernel, stride, dilation):
+def _window(size: int, kernel: int, stride: int, dilation: int) -> _Window:
     reach = (kernel - 1) * dilation + 1
     if reach > _check.MAX_INT:
         raise ValueError(f"dilation: a kernel may reach over {_check.MAX_INT} pixels, got {kernel} taps "
@@ -165,7 +177,7 @@ def _window(size, kernel, stride, dilation):
     return _Window(size, reach, stride, dilation)
 
 
-def _n_steps(window, padding, ceil_mode=False):
+def _n_steps(window: _Window, padding: int, ceil_mode: bool = False) -> int:
     """How many windows fit one axis, when its padding is `padding` in all."""
     if window.size + padding > _check.MAX_INT:
         raise ValueError(f"padding: a padded image may have {_check.MAX_INT} pixels a side, "
@@ -176,7 +188,7 @@ def _n_steps(window, padding, ceil_mode=False):
     return (room + (window.stride - 1 if ceil_mode else 0)) // window.stride + 1
 
 
-def _always_touches(window, n_windows, pad):
+def _always_touches(window: _Window, n_windows: int, pad: int) -> bool:
     """Whether each window has a tap on the image. Only a dilated window that starts in the padding may have none."""
     if window.dilation <= window.size:
         return True
@@ -184,22 +196,23 @@ def _always_touches(window, n_windows, pad):
     return all(start % window.dilation < window.size for start in starts)
 
 
-def _resolve_padding(padding, windows):
+def _resolve_padding(padding: Padding, windows: list[_Window]) -> Sides:
     """Return ((top, bottom), (left, right))."""
     padding = normal_padding(padding)
     if padding == "same":
-        return tuple(_same_padding(window) for window in windows)
+        rows, columns = windows
+        return _same_padding(rows), _same_padding(columns)
     return ((0, 0), (0, 0)) if padding == "valid" else padding
 
 
-def _same_padding(window):
+def _same_padding(window: _Window) -> tuple[int, int]:
     """The padding with which ceil(size / stride) windows fit; an odd one out goes behind, as in torch and ONNX."""
     n_windows = -(-window.size // window.stride)
     total = max(0, (n_windows - 1) * window.stride + window.reach - window.size)
     return total // 2, total - total // 2
 
 
-def normal_padding(padding):
+def normal_padding(padding: Any) -> Sides | Literal["same", "valid"]:
     """Return the padding of a convolution as "same", "valid" or ((top, bottom), (left, right))."""
     if isinstance(padding, str):
         return _check.choice("padding", padding, ("same", "valid"))
@@ -208,10 +221,11 @@ def normal_padding(padding):
     if len(padding) != 2:
         raise ValueError("padding: expected an integer, (height, width), ((top, bottom), (left, right)), 'same' "
                          f"or 'valid', got {padding!r}")
-    return tuple(_check.pair("padding", side, 0) for side in padding)
+    rows, columns = padding
+    return _check.pair("padding", rows, 0), _check.pair("padding", columns, 0)
 
 
-def _image(x_shape):
+def _image(x_shape: Shape) -> Shape:
     if len(x_shape) not in (3, 4):
         raise ValueError(f"x: expected shape (N, C, H, W) or (C, H, W), got {x_shape}")
     if 0 in x_shape[-2:]:
@@ -219,13 +233,13 @@ def _image(x_shape):
     return x_shape[-2:]
 
 
-def _weight(shape):
+def _weight(shape: Shape) -> Shape:
     if len(shape) != 4 or 0 in shape[2:]:
         raise ValueError(f"weight: expected shape (K, C/groups, R, S) with R, S >= 1, got {shape}")
     return shape
 
 
-def _check_channels(x_shape, weight_shape, groups):
+def _check_channels(x_shape: Shape, weight_shape: Shape, groups: int) -> None:
     channels, (n_filters, group_channels) = x_shape[-3], weight_shape[:2]
     if n_filters % groups:
         raise ValueError(f"groups: expected a divisor of the {n_filters} filters of weight, got {groups}")
@@ -234,5 +248,5 @@ def _check_channels(x_shape, weight_shape, groups):
                          f"{groups} groups), got shape {weight_shape}")
 
 
-def _by(extents):
+def _by(extents: Sequence[int]) -> str:
     return "x".join(map(str, extents))

@@ -4,16 +4,20 @@ Large results lie in memory that earlier ones have left (native/_blocks.pyx): to
 anew takes up to ten times as long as to write to warm ones. Small results are NumPy's own affair.
 """
 
+from __future__ import annotations
+
 import sys
+from typing import Any
 
 import numpy as np
 
+from ._typing import Array, Shape
 from .native import _blocks
 
 POOLED_BYTES = 1 << 18  # from here on an allocation costs page faults, and the pool's 0.5 us do not matter
 
 
-def empty(shape, dtype):
+def empty(shape: Shape, dtype: np.dtype[Any]) -> Array:
     """An uninitialised C-contiguous array. The backends overwrite every element."""
     size = dtype.itemsize
     for extent in shape:
@@ -22,4 +26,4 @@ def empty(shape, dtype):
         return np.empty(shape, dtype)
     if size > sys.maxsize:
         raise MemoryError(f"a result of shape {tuple(shape)} does not fit in memory")
-    return np.ndarray(shape, dtype, _blocks.Block(size))
+    return np.ndarray(shape, dtype, _blocks.Block(size))  # type: ignore[arg-type]  # it has a buffer, not a name

@@ -1,5 +1,7 @@
 """How many threads the compiled backend uses."""
 
+from __future__ import annotations
+
 import os
 
 from . import _check
@@ -19,7 +21,7 @@ def get_num_threads() -> int:
     return _runtime.get_threads()
 
 
-def _cpu_quota():
+def _cpu_quota() -> int | None:
     """The cgroup's CPU limit in whole CPUs, or None where there is none."""
     try:
         with open("/sys/fs/cgroup/cpu.max") as file:
@@ -29,7 +31,7 @@ def _cpu_quota():
     return None if quota == "max" else max(1, round(int(quota) / int(period)))
 
 
-def _from_environment():
+def _from_environment() -> int:
     for name in ("FASTNN_NUM_THREADS", "OMP_NUM_THREADS"):
         value = os.environ.get(name, "").split(",")[0].strip()
         if value.isdecimal() and int(value) > 0:

@@ -1,22 +1,5 @@
 """The public functions. Three for each op: `op(...) -> y`, `op_forward(...) -> (y, ctx)`, `op_backward(dy, ctx)`."""
 
-from . import activation as _activation
-from . import batch_norm as _batch_norm
-from . import class_loss as _class_loss
-from . import conv as _conv
-from . import conv1d as _conv1d
-from . import conv_transpose as _conv_transpose
-from . import dropout as _dropout
-from . import embedding as _embedding
-from . import group_norm as _group_norm
-from . import gru as _gru
-from . import layer_norm as _layer_norm
-from . import linear as _linear
-from . import loss as _loss
-from . import lstm as _lstm
-from . import pool as _pool
-from . import resample as _resample
-from . import rnn as _rnn
 from .activation import *
 from .batch_norm import *
 from .class_loss import *
@@ -35,22 +18,44 @@ from .pool import *
 from .resample import *
 from .rnn import *
 
-__all__ = [
-    *_activation.__all__,
-    *_batch_norm.__all__,
-    *_class_loss.__all__,
-    *_conv.__all__,
-    *_conv1d.__all__,
-    *_conv_transpose.__all__,
-    *_dropout.__all__,
-    *_embedding.__all__,
-    *_group_norm.__all__,
-    *_gru.__all__,
-    *_layer_norm.__all__,
-    *_linear.__all__,
-    *_loss.__all__,
-    *_lstm.__all__,
-    *_pool.__all__,
-    *_resample.__all__,
-    *_rnn.__all__,
-]
+__all__ = [  # in full: type checkers read no more than a plain list
+    "adaptive_avg_pool2d", "adaptive_avg_pool2d_forward", "adaptive_avg_pool2d_backward",
+    "avg_pool2d", "avg_pool2d_forward", "avg_pool2d_backward",
+    "batch_norm", "batch_norm_forward", "batch_norm_backward",
+    "binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits_forward",
+    "binary_cross_entropy_with_logits_backward",
+    "conv1d", "conv1d_forward", "conv1d_backward",
+    "conv2d", "conv2d_forward", "conv2d_backward",
+    "conv_transpose2d", "conv_transpose2d_forward", "conv_transpose2d_backward",
+    "cross_entropy", "cross_entropy_forward", "cross_entropy_backward",
+    "dropout", "dropout_forward", "dropout_backward",
+    "dropout2d", "dropout2d_forward", "dropout2d_backward",
+    "elu", "elu_forward", "elu_backward",
+    "embedding", "embedding_forward", "embedding_backward",
+    "gelu", "gelu_forward", "gelu_backward",
+    "global_avg_pool2d", "global_avg_pool2d_forward", "global_avg_pool2d_backward",
+    "global_max_pool2d", "global_max_pool2d_forward", "global_max_pool2d_backward",
+    "group_norm", "group_norm_forward", "group_norm_backward",
+    "gru", "gru_forward", "gru_backward",
+    "gru_cell", "gru_cell_forward", "gru_cell_backward",
+    "huber_loss", "huber_loss_forward", "huber_loss_backward",
+    "interpolate", "interpolate_forward", "interpolate_backward",
+    "l1_loss", "l1_loss_forward", "l1_loss_backward",
+    "layer_norm", "layer_norm_forward", "layer_norm_backward",
+    "leaky_relu", "leaky_relu_forward", "leaky_relu_backward",
+    "linear", "linear_forward", "linear_backward",
+    "log_softmax", "log_softmax_forward", "log_softmax_backward",
+    "lstm", "lstm_forward", "lstm_backward",
+    "lstm_cell", "lstm_cell_forward", "lstm_cell_backward",
+    "max_pool1d", "max_pool1d_forward", "max_pool1d_backward",
+    "max_pool2d", "max_pool2d_forward", "max_pool2d_backward",
+    "mse_loss", "mse_loss_forward", "mse_loss_backward",
+    "nll_loss", "nll_loss_forward", "nll_loss_backward",
+    "relu", "relu_forward", "relu_backward",
+    "rnn", "rnn_forward", "rnn_backward",
+    "rnn_cell", "rnn_cell_forward", "rnn_cell_backward",
+    "sigmoid", "sigmoid_forward", "sigmoid_backward",
+    "silu", "silu_forward", "silu_backward",
+    "softmax", "softmax_forward", "softmax_backward",
+    "tanh", "tanh_forward", "tanh_backward",
+]  # fmt: skip

@@ -3,12 +3,16 @@
 A cell is a sequence of one step, so that both are one computation: (N, I) is seen as (1, N, I), and (I,) as (1, 1, I).
 """
 
+from __future__ import annotations
+
 import functools
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _check, _memory
+from .._typing import Array, IntArray, Shape
 
 CELL, SEQUENCE = 1, 2  # the rank of an x without its batch axis
 
@@ -16,10 +20,10 @@ CELL, SEQUENCE = 1, 2  # the rank of an x without its batch axis
 class Layout(NamedTuple):
     """The caller's shapes, and which of the optional arguments were there."""
 
-    x: tuple
-    y: tuple
-    state: tuple
-    extents: tuple  # (T, N, H)
+    x: Shape
+    y: Shape
+    state: Shape
+    extents: Shape  # (T, N, H)
     batched: bool
     has_state: bool
     has_bias_ih: bool
@@ -53,7 +57,8 @@ def check(rank, gates, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh, h_name="
 
 
 @functools.lru_cache(maxsize=1024)
-def _fit(rank, gates, h_name, x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
+def _fit(rank: int, gates: int, h_name: str, x: Shape, h: Shape | None, c: Shape | None, weight_ih: Shape,
+         weight_hh: Shape, bias_ih: Shape | None, bias_hh: Shape | None) -> Layout:
     """Check the shapes against each other; return the Layout that they make."""
     if len(weight_hh) != 2 or weight_hh[0] != gates * weight_hh[1]:
         raise ValueError(f"weight_hh: expected shape ({'' if gates == 1 else f'{gates} * '}H, H), got {weight_hh}")
@@ -96,7 +101,7 @@ def check_state_pair(state):
     return h, c
 
 
-def check_lengths(lengths, layout):
+def check_lengths(lengths: Any, layout: Layout) -> IntArray | None:
     """Return lengths as int64 (N,), or None. Always a copy: the backends index with it, in backward too."""
     if lengths is None:
         return None
@@ -112,7 +117,8 @@ def check_lengths(lengths, layout):
     return given.astype(np.int64)
 
 
-def check_out(out, x, h, weight_ih, weight_hh, bias_ih, bias_hh, layout):
+def check_out(out: Array | None, x: Array, h: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array | None,
+              bias_hh: Array | None, layout: Layout) -> Array:
     """The caller's array for a cell's result, as (N, H); a new one for None."""
     if out is None:
         return _memory.empty(h.shape, x.dtype)
@@ -120,7 +126,7 @@ def check_out(out, x, h, weight_ih, weight_hh, bias_ih, bias_hh, layout):
                          bias_ih=bias_ih, bias_hh=bias_hh).reshape(h.shape)
 
 
-def check_gradient(name, value, like, shape):
+def check_gradient(name: str, value: Any, like: Array, shape: Shape) -> Any:
     """A gradient that came in, checked to be of the caller's `shape`, as an array of like's shape; None stays None."""
     if value is None:
         return None
@@ -130,11 +136,12 @@ def check_gradient(name, value, like, shape):
     return value.reshape(like.shape)
 
 
-def empty_like_if(needed, like):
+def empty_like_if(needed: bool, like: Array) -> Array | None:
     return _memory.empty(like.shape, like.dtype) if needed else None
 
 
-def empty_parameter_gradients(need, layout, weight_ih, weight_hh):
+def empty_parameter_gradients(need: Sequence[bool], layout: Layout, weight_ih: Array,
+                              weight_hh: Array) -> tuple[Array | None, Array | None, Array | None, Array | None]:
     """New arrays for (dweight_ih, dweight_hh, dbias_ih, dbias_hh); None for each that is not needed or not there."""
     need_weight_ih, need_weight_hh, need_bias_ih, need_bias_hh = need
     rows, dtype = weight_ih.shape[:1], weight_ih.dtype
@@ -143,5 +150,5 @@ def empty_parameter_gradients(need, layout, weight_ih, weight_hh):
             _memory.empty(rows, dtype) if need_bias_hh and layout.has_bias_hh else None)
 
 
-def reshaped(array, shape):
+def reshaped(array: Array | None, shape: Shape) -> Array | None:
     return None if array is None else array.reshape(shape)

@@ -4,11 +4,14 @@ x: any shape, float32 or float64; y, dy and dx: as x. out: an array of x's shape
 All raise TypeError for a wrong or mixed dtype, ValueError for a shape or an argument that does not fit.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _backend, _check, _memory
+from .._typing import Approximate, Array, ArrayLike, Context, Shape
 
 __all__ = [
     "elu", "elu_forward", "elu_backward",
@@ -27,53 +30,54 @@ class ActivationContext(NamedTuple):
     """What the backward function of an activation reads."""
 
     op: str
-    saved: np.ndarray  # x or y
-    arguments: tuple
+    saved: Array  # x or y
+    arguments: tuple[Any, ...]
 
 
 class SoftmaxContext(NamedTuple):
     """What `softmax_backward` and `log_softmax_backward` read."""
 
     op: str
-    y: np.ndarray  # (rows, the axis)
-    shape: tuple
+    y: Array  # (rows, the axis)
+    shape: Shape
     dim: int
 
 
-def relu(x, *, out=None):
+def relu(x: ArrayLike, *, out: Array | None = None) -> Array:
     """Return max(x, 0). NaN stays NaN."""
     return _forward("relu", x, out)[1]
 
 
-def relu_forward(x, *, out=None):
+def relu_forward(x: ArrayLike, *, out: Array | None = None) -> tuple[Array, ActivationContext]:
     """As `relu`; returns (y, ctx) with what `relu_backward` needs: y, not to be changed before."""
     _, y = _forward("relu", x, out)
     return y, ActivationContext("relu", y, ())
 
 
-def relu_backward(dy, ctx):
+def relu_backward(dy: ArrayLike, ctx: ActivationContext) -> Array:
     """Return dx of `relu`: dy where y is positive, else 0."""
     return _backward("relu", dy, ctx)
 
 
-def leaky_relu(x, negative_slope=0.01, *, out=None):
+def leaky_relu(x: ArrayLike, negative_slope: float = 0.01, *, out: Array | None = None) -> Array:
     """Return x where it is positive, negative_slope * x elsewhere."""
     return _forward("leaky_relu", x, out, _check.number("negative_slope", negative_slope))[1]
 
 
-def leaky_relu_forward(x, negative_slope=0.01, *, out=None):
+def leaky_relu_forward(x: ArrayLike, negative_slope: float = 0.01, *,
+                       out: Array | None = None) -> tuple[Array, ActivationContext]:
     """As `leaky_relu`; returns (y, ctx) with what `leaky_relu_backward` needs: x."""
     negative_slope = _check.number("negative_slope", negative_slope)
     x, y = _forward("leaky_relu", x, out, negative_slope)
     return y, ActivationContext("leaky_relu", x, (negative_slope,))
 
 
-def leaky_relu_backward(dy, ctx):
+def leaky_relu_backward(dy: ArrayLike, ctx: ActivationContext) -> Array:
     """Return dx of `leaky_relu`."""
     return _backward("leaky_relu", dy, ctx)
 
 
-def elu(x, alpha=1.0, *, out=None):
+def elu(x: ArrayLike, alpha: float = 1.0, *, out: Array | None = None) -> Array:
     """Return x where it is positive, alpha * (exp(x) - 1) elsewhere.
 
     Source: D.-A. Clevert et al., "Fast and accurate deep network learning by exponential linear units", 2015.
@@ -81,19 +85,19 @@ def elu(x, alpha=1.0, *, out=None):
     return _forward("elu", x, out, _check.number("alpha", alpha))[1]
 
 
-def elu_forward(x, alpha=1.0, *, out=None):
+def elu_forward(x: ArrayLike, alpha: float = 1.0, *, out: Array | None = None) -> tuple[Array, ActivationContext]:
     """As `elu`; returns (y, ctx) with what `elu_backward` needs: x."""
     alpha = _check.number("alpha", alpha)
     x, y = _forward("elu", x, out, alpha)
     return y, ActivationContext("elu", x, (alpha,))
 
 
-def elu_backward(dy, ctx):
+def elu_backward(dy: ArrayLike, ctx: ActivationContext) -> Array:
     """Return dx of `elu`."""
     return _backward("elu", dy, ctx)
 
 
-def gelu(x, approximate="none", *, out=None):
+def gelu(x: ArrayLike, approximate: Approximate = "none", *, out: Array | None = None) -> Array:
     """Return x P(X <= x) for a standard normal X.
 
     approximate: "none", or "tanh" for x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
@@ -102,97 +106,98 @@ def gelu(x, approximate="none", *, out=None):
     return _forward("gelu", x, out, _check.choice("approximate", approximate, ("none", "tanh")))[1]
 
 
-def gelu_forward(x, approximate="none", *, out=None):
+def gelu_forward(x: ArrayLike, approximate: Approximate = "none", *,
+                 out: Array | None = None) -> tuple[Array, ActivationContext]:
     """As `gelu`; returns (y, ctx) with what `gelu_backward` needs: x."""
     approximate = _check.choice("approximate", approximate, ("none", "tanh"))
     x, y = _forward("gelu", x, out, approximate)
     return y, ActivationContext("gelu", x, (approximate,))
 
 
-def gelu_backward(dy, ctx):
+def gelu_backward(dy: ArrayLike, ctx: ActivationContext) -> Array:
     """Return dx of `gelu`."""
     return _backward("gelu", dy, ctx)
 
 
-def silu(x, *, out=None):
+def silu(x: ArrayLike, *, out: Array | None = None) -> Array:
     """Return x * sigmoid(x)."""
     return _forward("silu", x, out)[1]
 
 
-def silu_forward(x, *, out=None):
+def silu_forward(x: ArrayLike, *, out: Array | None = None) -> tuple[Array, ActivationContext]:
     """As `silu`; returns (y, ctx) with what `silu_backward` needs: x."""
     x, y = _forward("silu", x, out)
     return y, ActivationContext("silu", x, ())
 
 
-def silu_backward(dy, ctx):
+def silu_backward(dy: ArrayLike, ctx: ActivationContext) -> Array:
     """Return dx of `silu`."""
     return _backward("silu", dy, ctx)
 
 
-def sigmoid(x, *, out=None):
+def sigmoid(x: ArrayLike, *, out: Array | None = None) -> Array:
     """Return 1 / (1 + exp(-x)), relatively accurate for every x."""
     return _forward("sigmoid", x, out)[1]
 
 
-def sigmoid_forward(x, *, out=None):
+def sigmoid_forward(x: ArrayLike, *, out: Array | None = None) -> tuple[Array, ActivationContext]:
     """As `sigmoid`; returns (y, ctx) with what `sigmoid_backward` needs: y, not to be changed before."""
     _, y = _forward("sigmoid", x, out)
     return y, ActivationContext("sigmoid", y, ())
 
 
-def sigmoid_backward(dy, ctx):
+def sigmoid_backward(dy: ArrayLike, ctx: ActivationContext) -> Array:
     """Return dx of `sigmoid`: dy * y * (1 - y)."""
     return _backward("sigmoid", dy, ctx)
 
 
-def tanh(x, *, out=None):
+def tanh(x: ArrayLike, *, out: Array | None = None) -> Array:
     """Return the hyperbolic tangent of x."""
     return _forward("tanh", x, out)[1]
 
 
-def tanh_forward(x, *, out=None):
+def tanh_forward(x: ArrayLike, *, out: Array | None = None) -> tuple[Array, ActivationContext]:
     """As `tanh`; returns (y, ctx) with what `tanh_backward` needs: y, not to be changed before."""
     _, y = _forward("tanh", x, out)
     return y, ActivationContext("tanh", y, ())
 
 
-def tanh_backward(dy, ctx):
+def tanh_backward(dy: ArrayLike, ctx: ActivationContext) -> Array:
     """Return dx of `tanh`: dy * (1 - y^2)."""
     return _backward("tanh", dy, ctx)
 
 
-def softmax(x, dim=-1, *, out=None):
+def softmax(x: ArrayLike, dim: int = -1, *, out: Array | None = None) -> Array:
     """Return exp(x) / sum(exp(x)), the sum along the axis `dim`; large x do not overflow."""
     return softmax_forward(x, dim, out=out)[0]
 
 
-def softmax_forward(x, dim=-1, *, out=None):
+def softmax_forward(x: ArrayLike, dim: int = -1, *, out: Array | None = None) -> tuple[Array, SoftmaxContext]:
     """As `softmax`; returns (y, ctx) with what `softmax_backward` needs: y, not to be changed before."""
     return _softmax_forward("softmax", x, dim, out)
 
 
-def softmax_backward(dy, ctx):
+def softmax_backward(dy: ArrayLike, ctx: SoftmaxContext) -> Array:
     """Return dx of `softmax`."""
     return _softmax_backward("softmax", dy, ctx)
 
 
-def log_softmax(x, dim=-1, *, out=None):
+def log_softmax(x: ArrayLike, dim: int = -1, *, out: Array | None = None) -> Array:
     """Return x - log(sum(exp(x))), the sum along the axis `dim`; large x do not overflow."""
     return log_softmax_forward(x, dim, out=out)[0]
 
 
-def log_softmax_forward(x, dim=-1, *, out=None):
+def log_softmax_forward(x: ArrayLike, dim: int = -1, *, out: Array | None = None) -> tuple[Array, SoftmaxContext]:
     """As `log_softmax`; returns (y, ctx) with what `log_softmax_backward` needs: y, not to be changed before."""
     return _softmax_forward("log_softmax", x, dim, out)
 
 
-def log_softmax_backward(dy, ctx):
+def log_softmax_backward(dy: ArrayLike, ctx: SoftmaxContext) -> Array:
     """Return dx of `log_softmax`."""
     return _softmax_backward("log_softmax", dy, ctx)
 
 
-def _forward(op, x, out, *arguments):
+def _forward(op: str, x: ArrayLike, out: Array | None, *arguments: Any) -> tuple[Array, Array]:
     """Run the backend's function on x seen as one row; return (x, y)."""
     x = _check.array("x", x)
     y = _check.output(out, x.shape, x.dtype, x=x)
@@ -200,7 +205,7 @@ def _forward(op, x, out, *arguments):
     return x, y
 
 
-def _backward(op, dy, ctx):
+def _backward(op: str, dy: ArrayLike, ctx: ActivationContext) -> Array:
     _, saved, arguments = _context(op, ctx, ActivationContext)
     dy = _check_dy(dy, saved, saved.shape)
     dx = _memory.empty(saved.shape, saved.dtype)
@@ -208,7 +213,7 @@ def _backward(op, dy, ctx):
     return dx
 
 
-def _softmax_forward(op, x, dim, out):
+def _softmax_forward(op: str, x: ArrayLike, dim: int, out: Array | None) -> tuple[Array, SoftmaxContext]:
     x = _check.array("x", x)
     if x.ndim == 0:
         raise ValueError("x: expected at least 1 dimension, got shape ()")
@@ -222,7 +227,7 @@ def _softmax_forward(op, x, dim, out):
     return y, SoftmaxContext(op, y_rows, x.shape, dim)
 
 
-def _softmax_backward(op, dy, ctx):
+def _softmax_backward(op: str, dy: ArrayLike, ctx: SoftmaxContext) -> Array:
     _, y_rows, shape, dim = _context(op, ctx, SoftmaxContext)
     dy_rows = to_rows(_check_dy(dy, y_rows, shape), dim)
     dx_rows = _memory.empty(y_rows.shape, y_rows.dtype)
@@ -230,26 +235,26 @@ def _softmax_backward(op, dy, ctx):
     return np.ascontiguousarray(from_rows(dx_rows, shape, dim))
 
 
-def to_rows(array, dim):
+def to_rows(array: Array, dim: int) -> Array:
     """The array as (rows, the axis dim): a view where that axis is the last, else a copy."""
     moved = np.ascontiguousarray(np.moveaxis(array, dim, -1))
     return moved.reshape(moved.size // max(moved.shape[-1], 1), moved.shape[-1])
 
 
-def from_rows(rows, shape, dim):
+def from_rows(rows: Array, shape: Shape, dim: int) -> Array:
     """The reverse of `to_rows`: a view of `shape`."""
     dim %= len(shape)
     return np.moveaxis(rows.reshape(*shape[:dim], *shape[dim + 1:], shape[dim]), -1, dim)
 
 
-def _context(op, ctx, wanted):
+def _context(op: str, ctx: Any, wanted: type[Context]) -> Context:
     ctx = _check.context(ctx, wanted)
     if ctx.op != op:
         raise TypeError(f"ctx: expected what {op}_forward returned, got what {ctx.op}_forward returned")
     return ctx
 
 
-def _check_dy(dy, like, shape):
+def _check_dy(dy: ArrayLike, like: Array, shape: Shape) -> Array:
     dy = _check.array("dy", dy)
     _check.same_dtype(x=like, dy=dy)
     _check.shape("dy", dy, shape)

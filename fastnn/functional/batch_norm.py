@@ -1,11 +1,14 @@
 """Normalisation of each channel over the batch."""
 
+from __future__ import annotations
+
 from _thread import allocate_lock  # what threading.Lock is; importing threading costs a millisecond
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _backend, _check, _memory
+from .._typing import AffineGradients, Array, ArrayLike, Need
 from ._reduction import quiet
 
 __all__ = ["batch_norm", "batch_norm_forward", "batch_norm_backward"]
@@ -16,16 +19,17 @@ _running = allocate_lock()  # held while running statistics change: a layer may 
 class BatchNormContext(NamedTuple):
     """What `batch_norm_backward` reads."""
 
-    x: np.ndarray
-    weight: np.ndarray | None
+    x: Array
+    weight: Array | None
     has_bias: bool
-    mean: np.ndarray  # (C,)
-    rstd: np.ndarray  # (C,), 1 / standard deviation
+    mean: Array  # (C,)
+    rstd: Array  # (C,), 1 / standard deviation
     of_batch: bool  # whether mean and rstd depend on x
 
 
-def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5, *,
-               out=None):
+def batch_norm(x: ArrayLike, running_mean: ArrayLike | None, running_var: ArrayLike | None,
+               weight: ArrayLike | None = None, bias: ArrayLike | None = None, training: bool = False,
+               momentum: float = 0.1, eps: float = 1e-5, *, out: Array | None = None) -> Array:
     """Return (x - mean) / sqrt(var + eps) * weight + bias, channel by channel.
 
     x: (N, C) or (N, C, ...); the others: (C,) or None; all of one dtype, float32 or float64.
@@ -42,8 +46,10 @@ def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=Fa
 
 
 @quiet
-def batch_norm_forward(x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5,
-                       *, out=None):
+def batch_norm_forward(x: ArrayLike, running_mean: ArrayLike | None, running_var: ArrayLike | None,
+                       weight: ArrayLike | None = None, bias: ArrayLike | None = None, training: bool = False,
+                       momentum: float = 0.1, eps: float = 1e-5, *,
+                       out: Array | None = None) -> tuple[Array, BatchNormContext]:
     """As `batch_norm`; returns (y, ctx) with what `batch_norm_backward` needs."""
     training, eps = _check.flag("training", training), _check.number("eps", eps, 0)
     momentum = _check.number("momentum", momentum, 0, 1)
@@ -51,17 +57,16 @@ def batch_norm_forward(x, running_mean, running_var, weight=None, bias=None, tra
     count = x.size // max(x.shape[1], 1)
     if training and count == 1:
         raise ValueError(f"x: expected more than one value a channel in training, got shape {x.shape}")
-    running_mean = _check_running("running_mean", running_mean, x, training)
-    running_var = _check_running("running_var", running_var, x, training)
-    y = _check.output(out, x.shape, x.dtype, x=x, running_mean=running_mean, running_var=running_var,
-                      weight=weight, bias=bias)
-    mean, var = running_mean, running_var
+    own_mean = _check_running("running_mean", running_mean, x, training)
+    own_var = _check_running("running_var", running_var, x, training)
+    y = _check.output(out, x.shape, x.dtype, x=x, running_mean=own_mean, running_var=own_var, weight=weight, bias=bias)
+    mean, var = own_mean, own_var
     if training:
         mean, var = np.empty((2, x.shape[1]), x.dtype)
         _backend.active().channel_moments(channels(x), mean, var)
         if count:
-            _move_running(running_mean, mean, momentum)
-            _move_running(running_var, var * (count / (count - 1)), momentum)
+            _move_running(own_mean, mean, momentum)
+            _move_running(own_var, var * (count / (count - 1)), momentum)
     else:
         mean = mean.copy()  # a later batch may move it before backward
     rstd = 1 / np.sqrt(var + eps)
@@ -71,7 +76,7 @@ def batch_norm_forward(x, running_mean, running_var, weight=None, bias=None, tra
 
 
 @quiet
-def batch_norm_backward(dy, ctx, *, need=None):
+def batch_norm_backward(dy: ArrayLike, ctx: BatchNormContext, *, need: Need = None) -> AffineGradients:
     """Return (dx, dweight, dbias) of `batch_norm`, for dy of y's shape.
 
     need: three bools, which of the gradients to compute; the others, and those of what was not given, are None.
@@ -94,25 +99,25 @@ def batch_norm_backward(dy, ctx, *, need=None):
     return dx, dscale * rstd if need_weight else None, dshift if need_bias else None
 
 
-def channels(x):
+def channels(x: Array) -> Array:
     """(N, C, ...) as (N, C, M), a view."""
     n, c = x.shape[:2]
     return x.reshape(n, c, x.size // max(n * c, 1))
 
 
-def scale_and_shift(rstd, weight, bias):
+def scale_and_shift(rstd: Array, weight: Array | None, bias: Array | None) -> tuple[Array, Array]:
     return (rstd if weight is None else rstd * weight,
             np.zeros(rstd.shape[-1], rstd.dtype) if bias is None else bias)
 
 
-def _move_running(running, towards, momentum):
+def _move_running(running: Array | None, towards: Array, momentum: float) -> None:
     if running is not None:
         with _running:
             running *= 1 - momentum
             running += momentum * towards
 
 
-def check_scaled(x, weight, bias):
+def check_scaled(x: Any, weight: Any, bias: Any) -> tuple[Array, Array | None, Array | None]:
     x, weight, bias = _check.array("x", x), _check.optional("weight", weight), _check.optional("bias", bias)
     _check.same_dtype(x=x, weight=weight, bias=bias)
     if x.ndim < 2:
@@ -122,7 +127,7 @@ def check_scaled(x, weight, bias):
     return x, weight, bias
 
 
-def _check_running(name, value, x, training):
+def _check_running(name: str, value: Any, x: Array, training: bool) -> Any:
     if value is None:
         if not training:
             raise TypeError(f"{name}: expected an array where training is False, got None")
@@ -136,7 +141,7 @@ def _check_running(name, value, x, training):
     return value
 
 
-def check_dy(dy, x):
+def check_dy(dy: ArrayLike, x: Array) -> Array:
     dy = _check.array("dy", dy)
     _check.same_dtype(x=x, dy=dy)
     _check.shape("dy", dy, x.shape)

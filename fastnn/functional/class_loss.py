@@ -7,11 +7,14 @@ scalar (None: 1), or for "none" an array of the losses' shape.
 All raise TypeError for a wrong or mixed dtype, ValueError for a shape, class number or argument that does not fit.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
 from .. import _backend, _check, _memory
+from .._typing import Array, ArrayLike, Loss, LossGradient, MaybeArray, Reduction, Scalar, Shape, Target
 from ._reduction import check_reduction, quiet, reduce, spread
 from .activation import from_rows, to_rows
 
@@ -24,36 +27,50 @@ __all__ = [
 class NLLLossContext(NamedTuple):
     """What `nll_loss_backward` reads, for M samples."""
 
-    shape: tuple
-    classes: np.ndarray  # (M,), 0 where the sample is ignored
-    weights: np.ndarray  # (M,), that of the sample's class, 0 where the sample is ignored
-    reduction: str
+    shape: Shape
+    classes: Array  # (M,), 0 where the sample is ignored
+    weights: Array  # (M,), that of the sample's class, 0 where the sample is ignored
+    reduction: Reduction
 
 
 class CrossEntropyContext(NamedTuple):
     """What `cross_entropy_backward` reads, for M samples."""
 
-    shape: tuple
-    log_p: np.ndarray  # (M, C)
-    classes: np.ndarray | None  # (M,), 0 where the sample is ignored; None where there is q
-    q: np.ndarray | None  # (M, C): what -log_p is multiplied with; None: weights at classes, else 0
-    weights: np.ndarray  # (M,), the sum of each row of q
-    reduction: str
-    divisor: np.floating | int
+    shape: Shape
+    log_p: Array  # (M, C)
+    classes: MaybeArray  # (M,), 0 where the sample is ignored; None where there is q
+    q: Array | None  # (M, C): what -log_p is multiplied with; None: weights at classes, else 0
+    weights: Array  # (M,), the sum of each row of q
+    reduction: Reduction
+    divisor: Any
 
 
-def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
+@overload
+def nll_loss(input: ArrayLike, target: Target, weight: ArrayLike | None = None, ignore_index: int = -100,
+             reduction: Literal["mean", "sum"] = "mean") -> Scalar: ...
+@overload
+def nll_loss(input: ArrayLike, target: Target, weight: ArrayLike | None = None, ignore_index: int = -100, *,
+             reduction: Literal["none"]) -> Array: ...
+def nll_loss(input: ArrayLike, target: Target, weight: ArrayLike | None = None, ignore_index: int = -100,
+             reduction: Reduction = "mean") -> Loss:
     """Return -weight[target] * input[target]: the negative log-likelihood, if input holds log-probabilities.
 
     target: class numbers in [0, C), integers in input's shape without C; samples whose target is ignore_index have no
     loss and no gradient. weight: (C,), of the classes, or None for 1.
     "mean" divides by the sum of the samples' weights; with nothing but ignored samples it is NaN.
     """
-    return nll_loss_forward(input, target, weight, ignore_index, reduction)[0]
+    return nll_loss_forward(input, target, weight, ignore_index, reduction)[0]  # type: ignore[arg-type, misc]
 
 
+@overload
+def nll_loss_forward(input: ArrayLike, target: Target, weight: ArrayLike | None = None, ignore_index: int = -100,
+                     reduction: Literal["mean", "sum"] = "mean") -> tuple[Scalar, NLLLossContext]: ...
+@overload
+def nll_loss_forward(input: ArrayLike, target: Target, weight: ArrayLike | None = None, ignore_index: int = -100, *,
+                     reduction: Literal["none"]) -> tuple[Array, NLLLossContext]: ...
 @quiet
-def nll_loss_forward(input, target, weight=None, ignore_index=-100, reduction="mean"):
+def nll_loss_forward(input: ArrayLike, target: Target, weight: ArrayLike | None = None, ignore_index: int = -100,
+                     reduction: Reduction = "mean") -> tuple[Loss, NLLLossContext]:
     """As `nll_loss`; returns (loss, ctx) with what `nll_loss_backward` needs."""
     input, weight = _check_input(input, weight, reduction)
     classes, ignored = _check_classes(target, input.shape, ignore_index)
@@ -64,7 +81,7 @@ def nll_loss_forward(input, target, weight=None, ignore_index=-100, reduction="m
 
 
 @quiet
-def nll_loss_backward(dy, ctx):
+def nll_loss_backward(dy: LossGradient, ctx: NLLLossContext) -> Array:
     """Return dinput of `nll_loss`."""
     shape, classes, weights, reduction = _check.context(ctx, NLLLossContext)
     dlosses = _spread(dy, shape, weights.dtype, reduction, weights.sum())
@@ -73,7 +90,14 @@ def nll_loss_backward(dy, ctx):
     return np.ascontiguousarray(from_rows(dx, shape, _class_axis(shape)))
 
 
-def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+@overload
+def cross_entropy(input: ArrayLike, target: Target, weight: ArrayLike | None = None, ignore_index: int = -100,
+                  reduction: Literal["mean", "sum"] = "mean", label_smoothing: float = 0.0) -> Scalar: ...
+@overload
+def cross_entropy(input: ArrayLike, target: Target, weight: ArrayLike | None = None, ignore_index: int = -100, *,
+                  reduction: Literal["none"], label_smoothing: float = 0.0) -> Array: ...
+def cross_entropy(input: ArrayLike, target: Target, weight: ArrayLike | None = None, ignore_index: int = -100,
+                  reduction: Reduction = "mean", label_smoothing: float = 0.0) -> Loss:
     """Return -sum_c q_c log softmax(input)_c.
 
     target: class numbers in [0, C), integers in input's shape without C: q is weight[target] at the target, else 0;
@@ -83,11 +107,22 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     "mean" divides by the number of samples if the target is probabilities, else by the sum of weight[target]; with
     nothing but ignored samples it is NaN.
     """
-    return cross_entropy_forward(input, target, weight, ignore_index, reduction, label_smoothing)[0]
+    return cross_entropy_forward(
+        input, target, weight, ignore_index, reduction, label_smoothing)[0]  # type: ignore[arg-type, misc]
 
 
+@overload
+def cross_entropy_forward(input: ArrayLike, target: Target, weight: ArrayLike | None = None, ignore_index: int = -100,
+                          reduction: Literal["mean", "sum"] = "mean",
+                          label_smoothing: float = 0.0) -> tuple[Scalar, CrossEntropyContext]: ...
+@overload
+def cross_entropy_forward(input: ArrayLike, target: Target, weight: ArrayLike | None = None, ignore_index: int = -100,
+                          *, reduction: Literal["none"],
+                          label_smoothing: float = 0.0) -> tuple[Array, CrossEntropyContext]: ...
 @quiet
-def cross_entropy_forward(input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+def cross_entropy_forward(input: ArrayLike, target: Target, weight: ArrayLike | None = None, ignore_index: int = -100,
+                          reduction: Reduction = "mean",
+                          label_smoothing: float = 0.0) -> tuple[Loss, CrossEntropyContext]:
     """As `cross_entropy`; returns (loss, ctx) with what `cross_entropy_backward` needs."""
     input, weight = _check_input(input, weight, reduction)
     smoothing = _check.number("label_smoothing", label_smoothing, 0, 1)
@@ -118,7 +153,7 @@ def cross_entropy_forward(input, target, weight=None, ignore_index=-100, reducti
 
 
 @quiet
-def cross_entropy_backward(dy, ctx):
+def cross_entropy_backward(dy: LossGradient, ctx: CrossEntropyContext) -> Array:
     """Return dinput of `cross_entropy`: softmax(input) * sum(q) - q, for each sample."""
     shape, log_p, classes, q, weights, reduction, divisor = _check.context(ctx, CrossEntropyContext)
     dlosses = _spread(dy, shape, log_p.dtype, reduction, divisor)
@@ -134,43 +169,43 @@ def cross_entropy_backward(dy, ctx):
     return np.ascontiguousarray(from_rows(dx, shape, _class_axis(shape)))
 
 
-def _smoothed(q, smoothing, weight):
+def _smoothed(q: Array, smoothing: float, weight: Array | None) -> Array:
     """The targets, a part of each spread evenly over the classes, weighted by class."""
     if smoothing:
         q = q * (1 - smoothing) + smoothing / q.shape[1]
     return q if weight is None else q * weight
 
 
-def _silent(weights, q):
+def _silent(weights: Array, q: Array | None) -> Any:
     """Which samples have neither loss nor gradient: those ignored, or of weight 0."""
     return weights == 0 if q is None else ~q.any(axis=1)
 
 
-def _picked_losses(log_p, classes, weights):
+def _picked_losses(log_p: Array, classes: MaybeArray, weights: Array) -> Array:
     return np.where(weights == 0, 0, -weights * log_p[np.arange(len(classes)), classes])
 
 
-def _sample_weights(weight, classes, ignored, dtype):
+def _sample_weights(weight: Array | None, classes: Array, ignored: Array, dtype: np.dtype[Any]) -> Array:
     weights = np.ones(len(classes), dtype) if weight is None else weight[classes]
     weights[ignored] = 0
     return weights
 
 
-def _class_axis(shape):
+def _class_axis(shape: Shape) -> int:
     return 0 if len(shape) == 1 else 1
 
 
-def _losses_shape(shape):
+def _losses_shape(shape: Shape) -> Shape:
     axis = _class_axis(shape)
     return (*shape[:axis], *shape[axis + 1:])
 
 
-def _spread(dy, shape, dtype, reduction, count):
+def _spread(dy: LossGradient, shape: Shape, dtype: np.dtype[Any], reduction: Reduction, count: Any) -> Array:
     """The gradient of each sample's loss, (M,), or (1,) where it is the same for all."""
     return np.ravel(spread(dy, _losses_shape(shape), dtype, reduction, count))
 
 
-def _check_input(input, weight, reduction):
+def _check_input(input: ArrayLike, weight: ArrayLike | None, reduction: Reduction) -> tuple[Array, Array | None]:
     input, weight = _check.array("input", input), _check.optional("weight", weight)
     _check.same_dtype(input=input, weight=weight)
     if input.ndim == 0 or input.shape[_class_axis(input.shape)] == 0:
@@ -180,14 +215,14 @@ def _check_input(input, weight, reduction):
     return input, weight
 
 
-def _as_target(target):
+def _as_target(target: Any) -> Array:
     array = _check.any_array("target", target)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"target: expected class numbers (integers) or probabilities (floats), got dtype {array.dtype}")
     return array
 
 
-def _check_classes(target, shape, ignore_index):
+def _check_classes(target: Target, shape: Shape, ignore_index: int) -> tuple[Array, Array]:
     """Return (class numbers (M,), 0 for those ignored; which are ignored), of integers of input's shape without C."""
     ignore_index = _check.integer("ignore_index", ignore_index, -_check.MAX_INT)
     target = _as_target(target)
@@ -203,7 +238,7 @@ def _check_classes(target, shape, ignore_index):
     return np.where(ignored, 0, target).astype(np.intp), ignored
 
 
-def _check_probabilities(target, input, ignore_index):
+def _check_probabilities(target: Target, input: Array, ignore_index: int) -> Array:
     target = _check.array("target", target)
     _check.same_dtype(input=input, target=target)
     _check.shape("target", target, input.shape)

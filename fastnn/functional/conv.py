@@ -1,10 +1,11 @@
 """Convolution."""
 
-from typing import NamedTuple
+from __future__ import annotations
 
-import numpy as np
+from typing import Any, NamedTuple
 
 from .. import _backend, _check, _geometry, _memory
+from .._typing import AffineGradients, Algorithm, Array, ArrayLike, Extent, Need, Padding, Shape
 
 __all__ = ["conv2d", "conv2d_forward", "conv2d_backward"]
 
@@ -12,14 +13,15 @@ __all__ = ["conv2d", "conv2d_forward", "conv2d_backward"]
 class Conv2dContext(NamedTuple):
     """What `conv2d_backward` reads."""
 
-    x: np.ndarray
-    weight: np.ndarray
+    x: Array
+    weight: Array
     has_bias: bool
-    y_shape: tuple
+    y_shape: Shape
     geo: _geometry.Conv2dGeometry
 
 
-def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, algorithm="auto", out=None):
+def conv2d(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: Extent = 1, padding: Padding = 0,
+           dilation: Extent = 1, groups: int = 1, *, algorithm: Algorithm = "auto", out: Array | None = None) -> Array:
     """Return the 2-D cross-correlation of images with filters, plus a bias for each filter.
 
     x: (N, C, H, W), or one image (C, H, W); weight: (K, C/groups, R, S); bias: (K,) or None; all of one dtype,
@@ -37,14 +39,16 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, a
     return _conv2d(x, weight, bias, geo, y_shape, out)
 
 
-def conv2d_forward(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, algorithm="auto", out=None):
+def conv2d_forward(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: Extent = 1,
+                   padding: Padding = 0, dilation: Extent = 1, groups: int = 1, *, algorithm: Algorithm = "auto",
+                   out: Array | None = None) -> tuple[Array, Conv2dContext]:
     """As `conv2d`; returns (y, ctx) with what `conv2d_backward` needs."""
     x, weight, bias, geo, y_shape = _check_conv2d(x, weight, bias, stride, padding, dilation, groups, algorithm)
     y = _conv2d(x, weight, bias, geo, y_shape, out)
     return y, Conv2dContext(x, weight, bias is not None, y_shape, geo)
 
 
-def conv2d_backward(dy, ctx, *, need=None):
+def conv2d_backward(dy: ArrayLike, ctx: Conv2dContext, *, need: Need = None) -> AffineGradients:
     """Return (dx, dweight, dbias) of `conv2d`, for dy of y's shape.
 
     need: three bools, which of the gradients to compute; the others, and dbias where there was no bias, are None.
@@ -68,12 +72,13 @@ def conv2d_backward(dy, ctx, *, need=None):
     return dx, dweight, dbias
 
 
-def batched(images):
+def batched(images: Array) -> Array:
     """(C, H, W) as (1, C, H, W), a view; (N, C, H, W) as it is."""
     return images if images.ndim == 4 else images[None]
 
 
-def _conv2d(x, weight, bias, geo, y_shape, out):
+def _conv2d(x: Array, weight: Array, bias: Array | None, geo: _geometry.Conv2dGeometry, y_shape: Shape,
+            out: Array | None) -> Array:
     if out is None:
         y = _memory.empty(y_shape, x.dtype)
     else:
@@ -82,7 +87,9 @@ def _conv2d(x, weight, bias, geo, y_shape, out):
     return y
 
 
-def _check_conv2d(x, weight, bias, stride, padding, dilation, groups, algorithm):
+def _check_conv2d(
+    x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any, algorithm: Any,
+) -> tuple[Array, Array, Array | None, _geometry.Conv2dGeometry, Shape]:
     if x is None or weight is None or not _check.ready(x, weight, bias):
         x, weight, bias = _check.array("x", x), _check.array("weight", weight), _check.optional("bias", bias)
         _check.same_dtype(x=x, weight=weight, bias=bias)

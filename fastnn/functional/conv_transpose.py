@@ -1,10 +1,11 @@
 """Transposed convolution: the gradient of a convolution's input, as an op of its own."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
-import numpy as np
-
 from .. import _backend, _check, _geometry, _memory
+from .._typing import AffineGradients, Array, ArrayLike, Extent, Need, Shape
 from ._reduction import quiet
 from .conv import batched
 
@@ -14,14 +15,16 @@ __all__ = ["conv_transpose2d", "conv_transpose2d_forward", "conv_transpose2d_bac
 class ConvTranspose2dContext(NamedTuple):
     """What `conv_transpose2d_backward` reads."""
 
-    x: np.ndarray
-    weight: np.ndarray
+    x: Array
+    weight: Array
     has_bias: bool
-    y_shape: tuple
+    y_shape: Shape
     geo: _geometry.Conv2dGeometry  # of the convolution that leads from y to x
 
 
-def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1, *, out=None):
+def conv_transpose2d(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: Extent = 1,
+                     padding: Extent = 0, output_padding: Extent = 0, groups: int = 1, dilation: Extent = 1, *,
+                     out: Array | None = None) -> Array:
     """Return the images whose convolution with the filters has x as its gradient, plus a bias for each channel.
 
     Each pixel of x puts a copy of the filter, scaled by it, into y, `stride` pixels after its neighbour's; they add up.
@@ -37,8 +40,9 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
     return conv_transpose2d_forward(x, weight, bias, stride, padding, output_padding, groups, dilation, out=out)[0]
 
 
-def conv_transpose2d_forward(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1, *,
-                             out=None):
+def conv_transpose2d_forward(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: Extent = 1,
+                             padding: Extent = 0, output_padding: Extent = 0, groups: int = 1, dilation: Extent = 1, *,
+                             out: Array | None = None) -> tuple[Array, ConvTranspose2dContext]:
     """As `conv_transpose2d`; returns (y, ctx) with what `conv_transpose2d_backward` needs."""
     x, weight, bias = _check.array("x", x), _check.array("weight", weight), _check.optional("bias", bias)
     _check.same_dtype(x=x, weight=weight, bias=bias)
@@ -54,7 +58,7 @@ def conv_transpose2d_forward(x, weight, bias=None, stride=1, padding=0, output_p
     return y, ConvTranspose2dContext(x, weight, bias is not None, y_shape, geo)
 
 
-def conv_transpose2d_backward(dy, ctx, *, need=None):
+def conv_transpose2d_backward(dy: ArrayLike, ctx: ConvTranspose2dContext, *, need: Need = None) -> AffineGradients:
     """Return (dx, dweight, dbias) of `conv_transpose2d`, for dy of y's shape.
 
     need: three bools, which of the gradients to compute; the others, and dbias where there was no bias, are None.
@@ -78,10 +82,10 @@ def conv_transpose2d_backward(dy, ctx, *, need=None):
 
 
 @quiet
-def _add_bias(y, bias):
+def _add_bias(y: Array, bias: Array) -> None:
     y += bias[:, None, None]
 
 
 @quiet
-def _sum_of_channels(dy):
+def _sum_of_channels(dy: Array) -> Array:
     return dy.sum(axis=(2, 3)).sum(axis=0)

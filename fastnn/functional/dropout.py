@@ -1,10 +1,13 @@
 """Dropout."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _check, _memory
+from .._typing import Array, ArrayLike, Seed, Shape
 
 __all__ = [
     "dropout", "dropout_forward", "dropout_backward",
@@ -15,13 +18,14 @@ __all__ = [
 class DropoutContext(NamedTuple):
     """What `dropout_backward` reads."""
 
-    kept: np.ndarray | None  # bool, of x's shape, or (N, C, 1, ...) for whole channels; None where nothing was dropped
+    kept: Array | None  # bool, of x's shape, or (N, C, 1, ...) for whole channels; None where nothing was dropped
     scale: float
-    shape: tuple
-    dtype: np.dtype
+    shape: Shape
+    dtype: np.dtype[Any]
 
 
-def dropout(x, p=0.5, training=True, rng=None, *, out=None):
+def dropout(x: ArrayLike, p: float = 0.5, training: bool = True, rng: Seed = None, *,
+            out: Array | None = None) -> Array:
     """Return x with each element zeroed with probability p, the others divided by 1 - p; x itself if not training.
 
     x: any shape, float32 or float64; p: in [0, 1]; rng: a numpy.random.Generator, which this advances, a seed, or None
@@ -33,13 +37,14 @@ def dropout(x, p=0.5, training=True, rng=None, *, out=None):
     return dropout_forward(x, p, training, rng, out=out)[0]
 
 
-def dropout_forward(x, p=0.5, training=True, rng=None, *, out=None):
+def dropout_forward(x: ArrayLike, p: float = 0.5, training: bool = True, rng: Seed = None, *,
+                    out: Array | None = None) -> tuple[Array, DropoutContext]:
     """As `dropout`; returns (y, ctx) with what `dropout_backward` needs."""
     x = _check.array("x", x)
     return _forward(x, x.shape, p, training, rng, out)
 
 
-def dropout_backward(dy, ctx):
+def dropout_backward(dy: ArrayLike, ctx: DropoutContext) -> Array:
     """Return dx of `dropout`: dy with the same elements zeroed and the others scaled."""
     kept, scale, shape, dtype = _check.context(ctx, DropoutContext)
     dy = _check.array("dy", dy)
@@ -51,7 +56,8 @@ def dropout_backward(dy, ctx):
     return dx
 
 
-def dropout2d(x, p=0.5, training=True, rng=None, *, out=None):
+def dropout2d(x: ArrayLike, p: float = 0.5, training: bool = True, rng: Seed = None, *,
+              out: Array | None = None) -> Array:
     """Return x with each channel of each sample zeroed with probability p, the others divided by 1 - p.
 
     x: (N, C, H, W) or (N, C, L), float32 or float64. The rest is as with `dropout`.
@@ -60,18 +66,20 @@ def dropout2d(x, p=0.5, training=True, rng=None, *, out=None):
     return dropout2d_forward(x, p, training, rng, out=out)[0]
 
 
-def dropout2d_forward(x, p=0.5, training=True, rng=None, *, out=None):
+def dropout2d_forward(x: ArrayLike, p: float = 0.5, training: bool = True, rng: Seed = None, *,
+                      out: Array | None = None) -> tuple[Array, DropoutContext]:
     """As `dropout2d`; returns (y, ctx) with what `dropout2d_backward` needs."""
     x = _check.array("x", x, (3, 4))
     return _forward(x, (*x.shape[:2], *(1,) * (x.ndim - 2)), p, training, rng, out)
 
 
-def dropout2d_backward(dy, ctx):
+def dropout2d_backward(dy: ArrayLike, ctx: DropoutContext) -> Array:
     """Return dx of `dropout2d`: dy with the same channels zeroed and the others scaled."""
     return dropout_backward(dy, ctx)
 
 
-def _forward(x, mask_shape, p, training, rng, out):
+def _forward(x: Array, mask_shape: Shape, p: float, training: bool, rng: Seed,
+             out: Array | None) -> tuple[Array, DropoutContext]:
     p, training = _check.number("p", p, 0, 1), _check.flag("training", training)
     rng = _check.generator("rng", rng)
     drops = training and p > 0
@@ -84,7 +92,7 @@ def _forward(x, mask_shape, p, training, rng, out):
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _scale(x, kept, scale, y):
+def _scale(x: Array, kept: Array | None, scale: float, y: Array) -> None:
     np.multiply(x, scale, out=y)
     if kept is not None:
         y *= kept

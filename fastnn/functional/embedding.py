@@ -1,10 +1,13 @@
 """The table of vectors that words or other numbers stand for."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _backend, _check, _memory
+from .._typing import Array, ArrayLike, IntArray, Integers, Shape
 
 __all__ = ["embedding", "embedding_forward", "embedding_backward"]
 
@@ -12,13 +15,13 @@ __all__ = ["embedding", "embedding_forward", "embedding_backward"]
 class EmbeddingContext(NamedTuple):
     """What `embedding_backward` reads."""
 
-    index: np.ndarray  # int64, of x's shape
-    shape: tuple  # of weight
-    dtype: np.dtype
+    indices: IntArray  # int64, of x's shape
+    shape: Shape  # of weight
+    dtype: np.dtype[Any]
     padding_idx: int  # -1: none
 
 
-def embedding(x, weight, padding_idx=None, *, out=None):
+def embedding(x: Integers, weight: ArrayLike, padding_idx: int | None = None, *, out: Array | None = None) -> Array:
     """Return the rows of `weight` that the numbers in x name.
 
     x: integers in [0, V), of any shape; weight: (V, D), float32 or float64.
@@ -29,7 +32,8 @@ def embedding(x, weight, padding_idx=None, *, out=None):
     return embedding_forward(x, weight, padding_idx, out=out)[0]
 
 
-def embedding_forward(x, weight, padding_idx=None, *, out=None):
+def embedding_forward(x: Integers, weight: ArrayLike, padding_idx: int | None = None, *,
+                      out: Array | None = None) -> tuple[Array, EmbeddingContext]:
     """As `embedding`; returns (y, ctx) with what `embedding_backward` needs."""
     weight = _check.array("weight", weight, 2)
     index = _check_index(x, len(weight))
@@ -39,7 +43,7 @@ def embedding_forward(x, weight, padding_idx=None, *, out=None):
     return y, EmbeddingContext(index, weight.shape, weight.dtype, padding_idx)
 
 
-def embedding_backward(dy, ctx):
+def embedding_backward(dy: ArrayLike, ctx: EmbeddingContext) -> Array:
     """Return dweight of `embedding`, for dy of y's shape: for each row the sum of dy where it was named."""
     index, shape, dtype, padding_idx = _check.context(ctx, EmbeddingContext)
     dy = _check.array("dy", dy)
@@ -52,7 +56,7 @@ def embedding_backward(dy, ctx):
     return dweight
 
 
-def check_padding_idx(value, n_rows):
+def check_padding_idx(value: Any, n_rows: int) -> int:
     """Return padding_idx counted from the front, -1 for None."""
     if value is None:
         return -1
@@ -60,7 +64,7 @@ def check_padding_idx(value, n_rows):
     return value + n_rows if value < 0 else value
 
 
-def _check_index(x, n_rows):
+def _check_index(x: Any, n_rows: int) -> IntArray:
     """x as a new int64 array, every element of which names a row: the backends index with it, in backward too."""
     given = _check.any_array("x", x)
     if given.dtype.kind not in "iu" and not (given.size == 0 and isinstance(x, (list, tuple))):

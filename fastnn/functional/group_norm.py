@@ -1,10 +1,13 @@
 """Normalisation of groups of channels, each sample on its own."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
 
 from .. import _backend, _check, _memory
+from .._typing import AffineGradients, Array, ArrayLike, Need
 from ._reduction import quiet
 from .batch_norm import check_dy, check_scaled, scale_and_shift
 
@@ -14,14 +17,15 @@ __all__ = ["group_norm", "group_norm_forward", "group_norm_backward"]
 class GroupNormContext(NamedTuple):
     """What `group_norm_backward` reads."""
 
-    x: np.ndarray
-    weight: np.ndarray | None
+    x: Array
+    weight: Array | None
     has_bias: bool
-    mean: np.ndarray  # (N, groups)
-    rstd: np.ndarray  # (N, groups)
+    mean: Array  # (N, groups)
+    rstd: Array  # (N, groups)
 
 
-def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5, *, out=None):
+def group_norm(x: ArrayLike, num_groups: int, weight: ArrayLike | None = None, bias: ArrayLike | None = None,
+               eps: float = 1e-5, *, out: Array | None = None) -> Array:
     """Return (x - mean) / sqrt(var + eps) * weight + bias, mean and var being those of a group of channels of a sample.
 
     x: (N, C) or (N, C, ...), with C a multiple of num_groups; weight and bias: (C,) or None; all of one dtype, float32
@@ -33,7 +37,8 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5, *, out=None):
 
 
 @quiet
-def group_norm_forward(x, num_groups, weight=None, bias=None, eps=1e-5, *, out=None):
+def group_norm_forward(x: ArrayLike, num_groups: int, weight: ArrayLike | None = None, bias: ArrayLike | None = None,
+                       eps: float = 1e-5, *, out: Array | None = None) -> tuple[Array, GroupNormContext]:
     """As `group_norm`; returns (y, ctx) with what `group_norm_backward` needs."""
     num_groups, eps = _check.integer("num_groups", num_groups, 1), _check.number("eps", eps, 0)
     x, weight, bias = check_scaled(x, weight, bias)
@@ -51,7 +56,7 @@ def group_norm_forward(x, num_groups, weight=None, bias=None, eps=1e-5, *, out=N
 
 
 @quiet
-def group_norm_backward(dy, ctx, *, need=None):
+def group_norm_backward(dy: ArrayLike, ctx: GroupNormContext, *, need: Need = None) -> AffineGradients:
     """Return (dx, dweight, dbias) of `group_norm`, for dy of y's shape.
 
     need: three bools, which of the gradients to compute; the others, and those of what was not given, are None.
@@ -78,11 +83,11 @@ def group_norm_backward(dy, ctx, *, need=None):
     return dx, dweight, dshift.sum(axis=0) if need_bias and has_bias else None
 
 
-def _as_channels(x, count):
+def _as_channels(x: Array, count: int) -> Array:
     """x as one sample of `count` channels (1, count, M), a view."""
     return x.reshape(1, count, x.size // max(count, 1))
 
 
-def _each_channel(of_groups, n_channels):
+def _each_channel(of_groups: Array, n_channels: int) -> Array:
     """(N, groups) as (N, C): the same number for each channel of a group."""
     return np.repeat(of_groups, n_channels // of_groups.shape[1], axis=1)

@@ -1,10 +1,13 @@
 """The gated recurrent unit: one step, and a whole sequence."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _backend, _check, _memory
+from .._typing import Array, ArrayLike, Lengths, Need, RecurrentGradients
 from . import _recurrent
 from ._recurrent import CELL, SEQUENCE
 
@@ -14,18 +17,19 @@ __all__ = ["gru", "gru_backward", "gru_cell", "gru_cell_backward", "gru_cell_for
 class GRUContext(NamedTuple):
     """What `gru_backward` and `gru_cell_backward` read."""
 
-    x: np.ndarray  # (T, N, I)
-    h0: np.ndarray  # (N, H)
-    y: np.ndarray  # (T, N, H)
-    gates: np.ndarray  # (T, N, 4, H): r, z, n, and the product that r multiplies
-    weight_ih: np.ndarray
-    weight_hh: np.ndarray
-    lengths: np.ndarray | None
+    x: Array  # (T, N, I)
+    h0: Array  # (N, H)
+    y: Array  # (T, N, H)
+    gates: Array  # (T, N, 4, H): r, z, n, and the product that r multiplies
+    weight_ih: Array
+    weight_hh: Array
+    lengths: Array | None
     reverse: bool
     layout: _recurrent.Layout
 
 
-def gru_cell(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, out=None):
+def gru_cell(x: ArrayLike, h: ArrayLike | None, weight_ih: ArrayLike, weight_hh: ArrayLike,
+             bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None, *, out: Array | None = None) -> Array:
     """Return h' = (1 - z) n + z h, one step of a gated recurrent unit.
 
     r and z are sigmoids of the first and second third of the rows of x W_ih^T + b_ih + h W_hh^T + b_hh;
@@ -38,12 +42,14 @@ def gru_cell(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, out=None
     return _gru_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, out, keep=False)[0]
 
 
-def gru_cell_forward(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None, *, out=None):
+def gru_cell_forward(x: ArrayLike, h: ArrayLike | None, weight_ih: ArrayLike, weight_hh: ArrayLike,
+                     bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None, *,
+                     out: Array | None = None) -> tuple[Array, GRUContext]:
     """As `gru_cell`; returns (h', ctx) with what `gru_cell_backward` needs."""
     return _gru_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, out, keep=True)
 
 
-def gru_cell_backward(dh, ctx, *, need=None):
+def gru_cell_backward(dh: ArrayLike, ctx: GRUContext, *, need: Need = None) -> RecurrentGradients:
     """Return (dx, dh, dweight_ih, dweight_hh, dbias_ih, dbias_hh) of `gru_cell`, for dh of the shape of h'.
 
     need: six bools, which of them to compute; the others, and those of inputs that were None, are None.
@@ -51,7 +57,9 @@ def gru_cell_backward(dh, ctx, *, need=None):
     return _backward("dh", _check.array("dh", dh), ctx, None, need)
 
 
-def gru(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, reverse=False):
+def gru(x: ArrayLike, state: ArrayLike | None, weight_ih: ArrayLike, weight_hh: ArrayLike,
+        bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None, lengths: Lengths = None,
+        reverse: bool = False) -> tuple[Array, Array]:
     """Run `gru_cell` over a sequence; return (y, state').
 
     x: (T, N, I), or (T, I) without a batch; state: (N, H) or (H,), None for zeros; weight_ih: (3 H, I);
@@ -64,12 +72,15 @@ def gru(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None
     return _gru(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, keep=False)[0]
 
 
-def gru_forward(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, reverse=False):
+def gru_forward(x: ArrayLike, state: ArrayLike | None, weight_ih: ArrayLike, weight_hh: ArrayLike,
+                bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None, lengths: Lengths = None,
+                reverse: bool = False) -> tuple[tuple[Array, Array], GRUContext]:
     """As `gru`; returns ((y, state'), ctx) with what `gru_backward` needs."""
     return _gru(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, keep=True)
 
 
-def gru_backward(dy, ctx, *, dstate=None, need=None):
+def gru_backward(dy: ArrayLike | None, ctx: GRUContext, *, dstate: ArrayLike | None = None,
+                 need: Need = None) -> RecurrentGradients:
     """Return (dx, dstate, dweight_ih, dweight_hh, dbias_ih, dbias_hh) of `gru`.
 
     dy: of y's shape, or None where only dstate flows; dstate: of the last state's shape, or None. What dy holds past
@@ -101,12 +112,13 @@ def _gru(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, kee
     return result, GRUContext(x, h0, y, gates, weight_ih, weight_hh, lengths, reverse, layout) if keep else None
 
 
-def _empty_gates(layout, dtype):
+def _empty_gates(layout: _recurrent.Layout, dtype: np.dtype[Any]) -> Array:
     n_steps, n_rows, hidden = layout.extents
     return _memory.empty((n_steps, n_rows, 4, hidden), dtype)
 
 
-def _backward(name, dy, ctx, dstate, need):
+def _backward(name: str, dy: ArrayLike | None, ctx: GRUContext, dstate: ArrayLike | None,
+              need: Need) -> RecurrentGradients:
     need = _check.need(need, 6)
     x, h0, y, gates, weight_ih, weight_hh, lengths, reverse, layout = _check.context(ctx, GRUContext)
     dy = _recurrent.check_gradient(name, dy, y, layout.y)

@@ -1,11 +1,15 @@
 """Normalisation of each sample, or row, over its last axes."""
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _backend, _check, _memory
+from .._typing import AffineGradients, Array, ArrayLike, Need, Shape
 from .batch_norm import check_dy
 
 __all__ = ["layer_norm", "layer_norm_forward", "layer_norm_backward"]
@@ -14,15 +18,16 @@ __all__ = ["layer_norm", "layer_norm_forward", "layer_norm_backward"]
 class LayerNormContext(NamedTuple):
     """What `layer_norm_backward` reads."""
 
-    x: np.ndarray
-    weight: np.ndarray | None
+    x: Array
+    weight: Array | None
     has_bias: bool
-    shape: tuple  # of the last axes
-    mean: np.ndarray  # (rows,)
-    rstd: np.ndarray  # (rows,), 1 / standard deviation
+    shape: Shape  # of the last axes
+    mean: Array  # (rows,)
+    rstd: Array  # (rows,), 1 / standard deviation
 
 
-def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5, *, out=None):
+def layer_norm(x: ArrayLike, normalized_shape: int | Sequence[int], weight: ArrayLike | None = None,
+               bias: ArrayLike | None = None, eps: float = 1e-5, *, out: Array | None = None) -> Array:
     """Return (x - mean) / sqrt(var + eps) * weight + bias, mean and var being those over the last axes.
 
     x: (..., *normalized_shape); weight and bias: normalized_shape or None; all of one dtype, float32 or float64.
@@ -34,7 +39,9 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5, *, out=Non
     return layer_norm_forward(x, normalized_shape, weight, bias, eps, out=out)[0]
 
 
-def layer_norm_forward(x, normalized_shape, weight=None, bias=None, eps=1e-5, *, out=None):
+def layer_norm_forward(x: ArrayLike, normalized_shape: int | Sequence[int], weight: ArrayLike | None = None,
+                       bias: ArrayLike | None = None, eps: float = 1e-5, *,
+                       out: Array | None = None) -> tuple[Array, LayerNormContext]:
     """As `layer_norm`; returns (y, ctx) with what `layer_norm_backward` needs."""
     normalized_shape, eps = check_normalized_shape(normalized_shape), _check.number("eps", eps, 0)
     x, weight, bias = _check.array("x", x), _check.optional("weight", weight), _check.optional("bias", bias)
@@ -50,7 +57,7 @@ def layer_norm_forward(x, normalized_shape, weight=None, bias=None, eps=1e-5, *,
     return y, LayerNormContext(x, weight, bias is not None, normalized_shape, mean, rstd)
 
 
-def layer_norm_backward(dy, ctx, *, need=None):
+def layer_norm_backward(dy: ArrayLike, ctx: LayerNormContext, *, need: Need = None) -> AffineGradients:
     """Return (dx, dweight, dbias) of `layer_norm`, for dy of y's shape.
 
     need: three bools, which of the gradients to compute; the others, and those of what was not given, are None.
@@ -69,7 +76,7 @@ def layer_norm_backward(dy, ctx, *, need=None):
     return dx, dweight, dbias
 
 
-def check_normalized_shape(value):
+def check_normalized_shape(value: Any) -> Shape:
     """Return normalized_shape as a tuple of at least one int."""
     if not isinstance(value, (tuple, list)):
         return (_check.integer("normalized_shape", value, 1),)
@@ -78,11 +85,11 @@ def check_normalized_shape(value):
     return tuple(_check.integer("normalized_shape", extent, 1) for extent in value)
 
 
-def _rows(array, shape):
+def _rows(array: Array, shape: Shape) -> Array:
     """The array with its last axes, of this shape, as one, and those before them as one: a view."""
     columns = math.prod(shape)
     return array.reshape(array.size // columns, columns)
 
 
-def _flat(array):
+def _flat(array: Array | None) -> Any:
     return None if array is None else array.reshape(-1)

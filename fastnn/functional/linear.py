@@ -1,11 +1,12 @@
 """The fully connected layer."""
 
-import math
-from typing import NamedTuple
+from __future__ import annotations
 
-import numpy as np
+import math
+from typing import Any, NamedTuple
 
 from .. import _backend, _check, _memory
+from .._typing import AffineGradients, Array, ArrayLike, Need
 
 __all__ = ["linear", "linear_forward", "linear_backward"]
 
@@ -13,28 +14,30 @@ __all__ = ["linear", "linear_forward", "linear_backward"]
 class LinearContext(NamedTuple):
     """What `linear_backward` reads."""
 
-    x: np.ndarray
-    weight: np.ndarray
+    x: Array
+    weight: Array
     has_bias: bool
 
 
-def linear(x, weight, bias=None, *, out=None):
+def linear(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *, out: Array | None = None) -> Array:
     """Return x @ weight.T + bias.
 
     x: (..., I); weight: (O, I); bias: (O,) or None; all of one dtype, float32 or float64.
     out: an array of shape (..., O) to write the result into.
     Returns y: (..., O). Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not fit.
     """
-    return _linear(*_check_linear(x, weight, bias), out)
+    x, weight, bias = _check_linear(x, weight, bias)
+    return _linear(x, weight, bias, out)
 
 
-def linear_forward(x, weight, bias=None, *, out=None):
+def linear_forward(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *,
+                   out: Array | None = None) -> tuple[Array, LinearContext]:
     """As `linear`; returns (y, ctx) with what `linear_backward` needs."""
     x, weight, bias = _check_linear(x, weight, bias)
     return _linear(x, weight, bias, out), LinearContext(x, weight, bias is not None)
 
 
-def linear_backward(dy, ctx, *, need=None):
+def linear_backward(dy: ArrayLike, ctx: LinearContext, *, need: Need = None) -> AffineGradients:
     """Return (dx, dweight, dbias) of `linear`, for dy of y's shape.
 
     need: three bools, which of the gradients to compute; the others, and dbias where there was no bias, are None.
@@ -59,7 +62,7 @@ def linear_backward(dy, ctx, *, need=None):
     return dx, dweight, dbias
 
 
-def _linear(x, weight, bias, out):
+def _linear(x: Array, weight: Array, bias: Array | None, out: Array | None) -> Array:
     shape = (*x.shape[:-1], weight.shape[0])
     if out is None:
         y = _memory.empty(shape, x.dtype)
@@ -69,12 +72,12 @@ def _linear(x, weight, bias, out):
     return y
 
 
-def _rows(array):
+def _rows(array: Array) -> Array:
     """The array with its leading axes as one (a view)."""
     return array if array.ndim == 2 else array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
 
 
-def _check_linear(x, weight, bias):
+def _check_linear(x: Any, weight: Any, bias: Any) -> tuple[Array, Array, Array | None]:
     if x is None or weight is None or not _check.ready(x, weight, bias):
         x, weight, bias = _check.array("x", x), _check.array("weight", weight), _check.optional("bias", bias)
         _check.same_dtype(x=x, weight=weight, bias=bias)

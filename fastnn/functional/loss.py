@@ -7,11 +7,14 @@ an array of input's shape.
 All raise TypeError for a wrong or mixed dtype, ValueError for a shape or an argument that does not fit.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
 from .. import _check
+from .._typing import Array, ArrayLike, Loss, LossGradient, Reduction, Scalar
 from ._reduction import check_reduction, quiet, reduce, spread
 
 __all__ = [
@@ -26,74 +29,98 @@ __all__ = [
 class MSELossContext(NamedTuple):
     """What `mse_loss_backward` reads."""
 
-    difference: np.ndarray  # input - target
-    reduction: str
+    difference: Array  # input - target
+    reduction: Reduction
 
 
 class L1LossContext(NamedTuple):
     """What `l1_loss_backward` reads."""
 
-    difference: np.ndarray
-    reduction: str
+    difference: Array
+    reduction: Reduction
 
 
 class HuberLossContext(NamedTuple):
     """What `huber_loss_backward` reads."""
 
-    difference: np.ndarray
-    reduction: str
+    difference: Array
+    reduction: Reduction
     delta: float
 
 
 class BCEWithLogitsContext(NamedTuple):
     """What `binary_cross_entropy_with_logits_backward` reads."""
 
-    input: np.ndarray
-    target: np.ndarray
-    weight: np.ndarray | None
-    pos_weight: np.ndarray | None
-    reduction: str
+    input: Array
+    target: Array
+    weight: Array | None
+    pos_weight: Array | None
+    reduction: Reduction
 
 
-def mse_loss(input, target, reduction="mean"):
+@overload
+def mse_loss(input: ArrayLike, target: ArrayLike, reduction: Literal["mean", "sum"] = "mean") -> Scalar: ...
+@overload
+def mse_loss(input: ArrayLike, target: ArrayLike, reduction: Literal["none"]) -> Array: ...
+def mse_loss(input: ArrayLike, target: ArrayLike, reduction: Reduction = "mean") -> Loss:
     """Return the squared difference of input and target."""
     return mse_loss_forward(input, target, reduction)[0]
 
 
+@overload
+def mse_loss_forward(input: ArrayLike, target: ArrayLike,
+                     reduction: Literal["mean", "sum"] = "mean") -> tuple[Scalar, MSELossContext]: ...
+@overload
+def mse_loss_forward(input: ArrayLike, target: ArrayLike,
+                     reduction: Literal["none"]) -> tuple[Array, MSELossContext]: ...
 @quiet
-def mse_loss_forward(input, target, reduction="mean"):
+def mse_loss_forward(input: ArrayLike, target: ArrayLike, reduction: Reduction = "mean") -> tuple[Loss, MSELossContext]:
     """As `mse_loss`; returns (loss, ctx) with what `mse_loss_backward` needs."""
     difference = _difference(input, target, reduction)
     return reduce(difference * difference, reduction, difference.size), MSELossContext(difference, reduction)
 
 
 @quiet
-def mse_loss_backward(dy, ctx):
+def mse_loss_backward(dy: LossGradient, ctx: MSELossContext) -> Array:
     """Return dinput of `mse_loss`."""
     difference, reduction = _check.context(ctx, MSELossContext)
     return difference * (2 * _spread(dy, difference, reduction))
 
 
-def l1_loss(input, target, reduction="mean"):
+@overload
+def l1_loss(input: ArrayLike, target: ArrayLike, reduction: Literal["mean", "sum"] = "mean") -> Scalar: ...
+@overload
+def l1_loss(input: ArrayLike, target: ArrayLike, reduction: Literal["none"]) -> Array: ...
+def l1_loss(input: ArrayLike, target: ArrayLike, reduction: Reduction = "mean") -> Loss:
     """Return the absolute difference of input and target."""
     return l1_loss_forward(input, target, reduction)[0]
 
 
+@overload
+def l1_loss_forward(input: ArrayLike, target: ArrayLike,
+                    reduction: Literal["mean", "sum"] = "mean") -> tuple[Scalar, L1LossContext]: ...
+@overload
+def l1_loss_forward(input: ArrayLike, target: ArrayLike, reduction: Literal["none"]) -> tuple[Array, L1LossContext]: ...
 @quiet
-def l1_loss_forward(input, target, reduction="mean"):
+def l1_loss_forward(input: ArrayLike, target: ArrayLike, reduction: Reduction = "mean") -> tuple[Loss, L1LossContext]:
     """As `l1_loss`; returns (loss, ctx) with what `l1_loss_backward` needs."""
     difference = _difference(input, target, reduction)
     return reduce(np.abs(difference), reduction, difference.size), L1LossContext(difference, reduction)
 
 
 @quiet
-def l1_loss_backward(dy, ctx):
+def l1_loss_backward(dy: LossGradient, ctx: L1LossContext) -> Array:
     """Return dinput of `l1_loss`: the sign of the difference, 0 where there is none."""
     difference, reduction = _check.context(ctx, L1LossContext)
     return np.sign(difference) * _spread(dy, difference, reduction)
 
 
-def huber_loss(input, target, reduction="mean", delta=1.0):
+@overload
+def huber_loss(input: ArrayLike, target: ArrayLike, reduction: Literal["mean", "sum"] = "mean",
+               delta: float = 1.0) -> Scalar: ...
+@overload
+def huber_loss(input: ArrayLike, target: ArrayLike, reduction: Literal["none"], delta: float = 1.0) -> Array: ...
+def huber_loss(input: ArrayLike, target: ArrayLike, reduction: Reduction = "mean", delta: float = 1.0) -> Loss:
     """Return d^2 / 2 for differences d of at most delta, and delta (|d| - delta / 2) beyond. delta > 0.
 
     Source: P. J. Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35, 1964.
@@ -101,8 +128,15 @@ def huber_loss(input, target, reduction="mean", delta=1.0):
     return huber_loss_forward(input, target, reduction, delta)[0]
 
 
+@overload
+def huber_loss_forward(input: ArrayLike, target: ArrayLike, reduction: Literal["mean", "sum"] = "mean",
+                       delta: float = 1.0) -> tuple[Scalar, HuberLossContext]: ...
+@overload
+def huber_loss_forward(input: ArrayLike, target: ArrayLike, reduction: Literal["none"],
+                       delta: float = 1.0) -> tuple[Array, HuberLossContext]: ...
 @quiet
-def huber_loss_forward(input, target, reduction="mean", delta=1.0):
+def huber_loss_forward(input: ArrayLike, target: ArrayLike, reduction: Reduction = "mean",
+                       delta: float = 1.0) -> tuple[Loss, HuberLossContext]:
     """As `huber_loss`; returns (loss, ctx) with what `huber_loss_backward` needs."""
     delta = _check.number("delta", delta)
     if delta <= 0:
@@ -115,23 +149,50 @@ def huber_loss_forward(input, target, reduction="mean", delta=1.0):
 
 
 @quiet
-def huber_loss_backward(dy, ctx):
+def huber_loss_backward(dy: LossGradient, ctx: HuberLossContext) -> Array:
     """Return dinput of `huber_loss`: the difference, clipped to +-delta."""
     difference, reduction, delta = _check.context(ctx, HuberLossContext)
     return np.clip(difference, -delta, delta) * _spread(dy, difference, reduction)
 
 
-def binary_cross_entropy_with_logits(input, target, weight=None, pos_weight=None, reduction="mean"):
+@overload
+def binary_cross_entropy_with_logits(
+    input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+    pos_weight: ArrayLike | None = None,
+) -> Scalar: ...
+@overload
+def binary_cross_entropy_with_logits(
+    input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, *, reduction: Literal["none"],
+    pos_weight: ArrayLike | None = None,
+) -> Array: ...
+def binary_cross_entropy_with_logits(
+    input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, reduction: Reduction = "mean",
+    pos_weight: ArrayLike | None = None,
+) -> Loss:
     """Return -(pos_weight t log s + (1 - t) log(1 - s)) weight, with s = sigmoid(input) and t = target.
 
     weight, pos_weight: arrays that broadcast to input's shape, or None for 1. "mean" divides by the number of
     elements, not by the weights. No input overflows.
     """
-    return binary_cross_entropy_with_logits_forward(input, target, weight, pos_weight, reduction)[0]
+    return binary_cross_entropy_with_logits_forward(
+        input, target, weight, reduction, pos_weight)[0]  # type: ignore[arg-type, misc]
 
 
+@overload
+def binary_cross_entropy_with_logits_forward(
+    input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, reduction: Literal["mean", "sum"] = "mean",
+    pos_weight: ArrayLike | None = None,
+) -> tuple[Scalar, BCEWithLogitsContext]: ...
+@overload
+def binary_cross_entropy_with_logits_forward(
+    input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, *, reduction: Literal["none"],
+    pos_weight: ArrayLike | None = None,
+) -> tuple[Array, BCEWithLogitsContext]: ...
 @quiet
-def binary_cross_entropy_with_logits_forward(input, target, weight=None, pos_weight=None, reduction="mean"):
+def binary_cross_entropy_with_logits_forward(
+    input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, reduction: Reduction = "mean",
+    pos_weight: ArrayLike | None = None,
+) -> tuple[Loss, BCEWithLogitsContext]:
     """As `binary_cross_entropy_with_logits`; returns (loss, ctx) with what its backward function needs."""
     x, target = _check_pair(input, target, reduction)
     weight, pos_weight = _check_factor("weight", weight, x), _check_factor("pos_weight", pos_weight, x)
@@ -146,7 +207,7 @@ def binary_cross_entropy_with_logits_forward(input, target, weight=None, pos_wei
 
 
 @quiet
-def binary_cross_entropy_with_logits_backward(dy, ctx):
+def binary_cross_entropy_with_logits_backward(dy: LossGradient, ctx: BCEWithLogitsContext) -> Array:
     """Return dinput of `binary_cross_entropy_with_logits`: (1 - t) s - pos_weight t (1 - s), weighted."""
     x, target, weight, pos_weight, reduction = _check.context(ctx, BCEWithLogitsContext)
     dy = _spread(dy, x, reduction)
@@ -162,7 +223,7 @@ def binary_cross_entropy_with_logits_backward(dy, ctx):
     return dx
 
 
-def _check_pair(input, target, reduction):
+def _check_pair(input: ArrayLike, target: ArrayLike, reduction: Reduction) -> tuple[Array, Array]:
     input, target = _check.array("input", input), _check.array("target", target)
     _check.same_dtype(input=input, target=target)
     _check.shape("target", target, input.shape)
@@ -170,12 +231,12 @@ def _check_pair(input, target, reduction):
     return input, target
 
 
-def _difference(input, target, reduction):
+def _difference(input: ArrayLike, target: ArrayLike, reduction: Reduction) -> Array:
     input, target = _check_pair(input, target, reduction)
     return np.asarray(input - target)
 
 
-def _check_factor(name, factor, input):
+def _check_factor(name: str, factor: ArrayLike | None, input: Array) -> Array | None:
     """A weight: None, or an array that broadcasts to input's shape."""
     if factor is None:
         return None
@@ -190,5 +251,5 @@ def _check_factor(name, factor, input):
     return factor
 
 
-def _spread(dy, input, reduction):
+def _spread(dy: LossGradient, input: Array, reduction: Reduction) -> Any:
     return spread(dy, input.shape, input.dtype, reduction, input.size)

@@ -1,10 +1,13 @@
 """The long short-term memory: one step, and a whole sequence."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
 
 from .. import _backend, _check, _memory
+from .._typing import Array, ArrayLike, GradientPair, Lengths, LSTMGradients, Need, StatePair, StatePairLike
 from . import _recurrent
 from ._recurrent import CELL, SEQUENCE
 
@@ -14,20 +17,21 @@ __all__ = ["lstm", "lstm_backward", "lstm_cell", "lstm_cell_backward", "lstm_cel
 class LSTMContext(NamedTuple):
     """What `lstm_backward` and `lstm_cell_backward` read."""
 
-    x: np.ndarray  # (T, N, I)
-    h0: np.ndarray  # (N, H)
-    c0: np.ndarray  # (N, H)
-    y: np.ndarray  # (T, N, H)
-    gates: np.ndarray  # (T, N, 4, H): i, f, g, o
-    cells: np.ndarray  # (T, N, H)
-    weight_ih: np.ndarray
-    weight_hh: np.ndarray
-    lengths: np.ndarray | None
+    x: Array  # (T, N, I)
+    h0: Array  # (N, H)
+    c0: Array  # (N, H)
+    y: Array  # (T, N, H)
+    gates: Array  # (T, N, 4, H): i, f, g, o
+    cells: Array  # (T, N, H)
+    weight_ih: Array
+    weight_hh: Array
+    lengths: Array | None
     reverse: bool
     layout: _recurrent.Layout
 
 
-def lstm_cell(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
+def lstm_cell(x: ArrayLike, state: StatePairLike | None, weight_ih: ArrayLike, weight_hh: ArrayLike,
+              bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None) -> StatePair:
     """Return (h', c') = (o tanh(c'), f c + i g), one step of a long short-term memory.
 
     i, f, o (sigmoid) and g (tanh) come from the quarters, in the order i, f, g, o, of
@@ -41,12 +45,14 @@ def lstm_cell(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
     return _lstm_cell(x, state, weight_ih, weight_hh, bias_ih, bias_hh, keep=False)[0]
 
 
-def lstm_cell_forward(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
+def lstm_cell_forward(x: ArrayLike, state: StatePairLike | None, weight_ih: ArrayLike, weight_hh: ArrayLike,
+                      bias_ih: ArrayLike | None = None,
+                      bias_hh: ArrayLike | None = None) -> tuple[StatePair, LSTMContext]:
     """As `lstm_cell`; returns ((h', c'), ctx) with what `lstm_cell_backward` needs."""
     return _lstm_cell(x, state, weight_ih, weight_hh, bias_ih, bias_hh, keep=True)
 
 
-def lstm_cell_backward(dstate, ctx, *, need=None):
+def lstm_cell_backward(dstate: GradientPair, ctx: LSTMContext, *, need: Need = None) -> LSTMGradients:
     """Return (dx, (dh, dc), dweight_ih, dweight_hh, dbias_ih, dbias_hh) of `lstm_cell`.
 
     dstate: the pair of the gradients of h' and c'; either may be None.
@@ -56,7 +62,9 @@ def lstm_cell_backward(dstate, ctx, *, need=None):
     return _backward("dh", dh, ctx, (None, dc), need)
 
 
-def lstm(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, reverse=False):
+def lstm(x: ArrayLike, state: StatePairLike | None, weight_ih: ArrayLike, weight_hh: ArrayLike,
+         bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None, lengths: Lengths = None,
+         reverse: bool = False) -> tuple[Array, StatePair]:
     """Run `lstm_cell` over a sequence; return (y, (h', c')).
 
     x: (T, N, I), or (T, I) without a batch; state: (h, c), each (N, H) or (H,), None for zeros; weight_ih: (4 H, I);
@@ -69,12 +77,15 @@ def lstm(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=Non
     return _lstm(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, keep=False)[0]
 
 
-def lstm_forward(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, reverse=False):
+def lstm_forward(x: ArrayLike, state: StatePairLike | None, weight_ih: ArrayLike, weight_hh: ArrayLike,
+                 bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None, lengths: Lengths = None,
+                 reverse: bool = False) -> tuple[tuple[Array, StatePair], LSTMContext]:
     """As `lstm`; returns ((y, (h', c')), ctx) with what `lstm_backward` needs."""
     return _lstm(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, keep=True)
 
 
-def lstm_backward(dy, ctx, *, dstate=None, need=None):
+def lstm_backward(dy: ArrayLike | None, ctx: LSTMContext, *, dstate: GradientPair | None = None,
+                  need: Need = None) -> LSTMGradients:
     """Return (dx, (dh, dc), dweight_ih, dweight_hh, dbias_ih, dbias_hh) of `lstm`.
 
     dy: of y's shape, or None where only dstate flows; dstate: the pair of the gradients of the last h and c, either of
@@ -115,7 +126,7 @@ def _run(x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, la
     return y, (h_n, c_n), LSTMContext(x, h0, c0, y, gates, cells, weight_ih, weight_hh, lengths, reverse, layout)
 
 
-def _backward(name, dy, ctx, dstate, need):
+def _backward(name: str, dy: ArrayLike | None, ctx: LSTMContext, dstate: GradientPair, need: Need) -> LSTMGradients:
     need = _check.need(need, 6)
     x, h0, c0, y, gates, cells, weight_ih, weight_hh, lengths, reverse, layout = _check.context(ctx, LSTMContext)
     dy = _recurrent.check_gradient(name, dy, y, layout.y)
@@ -129,5 +140,5 @@ def _backward(name, dy, ctx, dstate, need):
     dparameters = _recurrent.empty_parameter_gradients(need[2:], layout, weight_ih, weight_hh)
     _backend.active().lstm_backward(dy, dh_n, dc_n, x, h0, c0, y, gates, cells, weight_ih, weight_hh, lengths, dx, dh0,
                                     dc0, *dparameters, reverse)
-    dstate = (dh0.reshape(layout.state), dc0.reshape(layout.state)) if need_state else None
-    return _recurrent.reshaped(dx, layout.x), dstate, *dparameters
+    dinitial = None if dh0 is None or dc0 is None else (dh0.reshape(layout.state), dc0.reshape(layout.state))
+    return _recurrent.reshaped(dx, layout.x), dinitial, *dparameters

@@ -1,10 +1,13 @@
 """Pooling."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
 from .. import _backend, _check, _geometry, _memory
+from .._typing import Array, ArrayLike, Extent, IntArray, Shape
 from .conv import batched
 
 __all__ = [
@@ -18,23 +21,33 @@ __all__ = [
 class MaxPool2dContext(NamedTuple):
     """What `max_pool2d_backward` reads."""
 
-    x_shape: tuple
-    dtype: np.dtype
-    argmax: np.ndarray
+    x_shape: Shape
+    dtype: np.dtype[Any]
+    argmax: Array
     geo: _geometry.PoolGeometry
 
 
 class AvgPool2dContext(NamedTuple):
     """What `avg_pool2d_backward` reads."""
 
-    x_shape: tuple
-    dtype: np.dtype
-    y_shape: tuple
+    x_shape: Shape
+    dtype: np.dtype[Any]
+    y_shape: Shape
     geo: _geometry.PoolGeometry
     count_include_pad: bool
 
 
-def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False, *, out=None):
+@overload
+def max_pool2d(x: ArrayLike, kernel_size: Extent, stride: Extent | None = None, padding: Extent = 0,
+               dilation: Extent = 1, ceil_mode: bool = False, return_indices: Literal[False] = False, *,
+               out: Array | None = None) -> Array: ...
+@overload
+def max_pool2d(x: ArrayLike, kernel_size: Extent, stride: Extent | None = None, padding: Extent = 0,
+               dilation: Extent = 1, ceil_mode: bool = False, *, return_indices: Literal[True],
+               out: Array | None = None) -> tuple[Array, IntArray]: ...
+def max_pool2d(x: ArrayLike, kernel_size: Extent, stride: Extent | None = None, padding: Extent = 0,
+               dilation: Extent = 1, ceil_mode: bool = False, return_indices: bool = False, *,
+               out: Array | None = None) -> Array | tuple[Array, IntArray]:
     """Return the largest element of each window.
 
     x: (N, C, H, W), or one image (C, H, W), float32 or float64.
@@ -54,8 +67,17 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
     return (y, _flat_indices(argmax, geo, x.shape)) if return_indices else y
 
 
-def max_pool2d_forward(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False,
-                       *, out=None):
+@overload
+def max_pool2d_forward(x: ArrayLike, kernel_size: Extent, stride: Extent | None = None, padding: Extent = 0,
+                       dilation: Extent = 1, ceil_mode: bool = False, return_indices: Literal[False] = False, *,
+                       out: Array | None = None) -> tuple[Array, MaxPool2dContext]: ...
+@overload
+def max_pool2d_forward(x: ArrayLike, kernel_size: Extent, stride: Extent | None = None, padding: Extent = 0,
+                       dilation: Extent = 1, ceil_mode: bool = False, *, return_indices: Literal[True],
+                       out: Array | None = None) -> tuple[tuple[Array, IntArray], MaxPool2dContext]: ...
+def max_pool2d_forward(x: ArrayLike, kernel_size: Extent, stride: Extent | None = None, padding: Extent = 0,
+                       dilation: Extent = 1, ceil_mode: bool = False, return_indices: bool = False, *,
+                       out: Array | None = None) -> tuple[Array | tuple[Array, IntArray], MaxPool2dContext]:
     """As `max_pool2d`; returns (y, ctx), or ((y, indices), ctx), with what `max_pool2d_backward` needs."""
     x, geo, y_shape = _check_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode)
     return_indices = _check.flag("return_indices", return_indices)
@@ -64,7 +86,7 @@ def max_pool2d_forward(x, kernel_size, stride=None, padding=0, dilation=1, ceil_
     return ((y, _flat_indices(argmax, geo, x.shape)) if return_indices else y), ctx
 
 
-def max_pool2d_backward(dy, ctx):
+def max_pool2d_backward(dy: ArrayLike, ctx: MaxPool2dContext) -> Array:
     """Return dx of `max_pool2d`, for dy of y's shape."""
     x_shape, dtype, argmax, geo = _check.context(ctx, MaxPool2dContext)
     dy = _check_gradient(dy, argmax.shape, dtype)
@@ -73,7 +95,8 @@ def max_pool2d_backward(dy, ctx):
     return dx
 
 
-def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, *, out=None):
+def avg_pool2d(x: ArrayLike, kernel_size: Extent, stride: Extent | None = None, padding: Extent = 0,
+               ceil_mode: bool = False, count_include_pad: bool = True, *, out: Array | None = None) -> Array:
     """Return the mean of each window.
 
     x: (N, C, H, W), or one image (C, H, W), float32 or float64.
@@ -90,7 +113,9 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     return _avg_pool2d(x, geo, y_shape, _check.flag("count_include_pad", count_include_pad), out)
 
 
-def avg_pool2d_forward(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, *, out=None):
+def avg_pool2d_forward(x: ArrayLike, kernel_size: Extent, stride: Extent | None = None, padding: Extent = 0,
+                       ceil_mode: bool = False, count_include_pad: bool = True, *,
+                       out: Array | None = None) -> tuple[Array, AvgPool2dContext]:
     """As `avg_pool2d`; returns (y, ctx) with what `avg_pool2d_backward` needs."""
     x, geo, y_shape = _check_pool2d(x, kernel_size, stride, padding, 1, ceil_mode)
     count_include_pad = _check.flag("count_include_pad", count_include_pad)
@@ -98,7 +123,7 @@ def avg_pool2d_forward(x, kernel_size, stride=None, padding=0, ceil_mode=False, 
     return y, AvgPool2dContext(x.shape, x.dtype, y_shape, geo, count_include_pad)
 
 
-def avg_pool2d_backward(dy, ctx):
+def avg_pool2d_backward(dy: ArrayLike, ctx: AvgPool2dContext) -> Array:
     """Return dx of `avg_pool2d`, for dy of y's shape."""
     x_shape, dtype, y_shape, geo, count_include_pad = _check.context(ctx, AvgPool2dContext)
     dy = _check_gradient(dy, y_shape, dtype)
@@ -107,7 +132,7 @@ def avg_pool2d_backward(dy, ctx):
     return dx
 
 
-def global_max_pool2d(x, *, out=None):
+def global_max_pool2d(x: ArrayLike, *, out: Array | None = None) -> Array:
     """Return the largest element of each plane: (N, C, H, W) -> (N, C, 1, 1), (C, H, W) -> (C, 1, 1).
 
     Dtypes and errors are those of `max_pool2d` with a window of H x W.
@@ -116,18 +141,18 @@ def global_max_pool2d(x, *, out=None):
     return max_pool2d(x, _plane(x), out=out)
 
 
-def global_max_pool2d_forward(x, *, out=None):
+def global_max_pool2d_forward(x: ArrayLike, *, out: Array | None = None) -> tuple[Array, MaxPool2dContext]:
     """As `global_max_pool2d`; returns (y, ctx) with what `global_max_pool2d_backward` needs."""
     x = _check.array("x", x, (3, 4))
     return max_pool2d_forward(x, _plane(x), out=out)
 
 
-def global_max_pool2d_backward(dy, ctx):
+def global_max_pool2d_backward(dy: ArrayLike, ctx: MaxPool2dContext) -> Array:
     """Return dx of `global_max_pool2d`, for dy of y's shape."""
     return max_pool2d_backward(dy, ctx)
 
 
-def global_avg_pool2d(x, *, out=None):
+def global_avg_pool2d(x: ArrayLike, *, out: Array | None = None) -> Array:
     """Return the mean of each plane: (N, C, H, W) -> (N, C, 1, 1), (C, H, W) -> (C, 1, 1).
 
     Dtypes and errors are those of `avg_pool2d` with a window of H x W.
@@ -136,19 +161,21 @@ def global_avg_pool2d(x, *, out=None):
     return avg_pool2d(x, _plane(x), out=out)
 
 
-def global_avg_pool2d_forward(x, *, out=None):
+def global_avg_pool2d_forward(x: ArrayLike, *, out: Array | None = None) -> tuple[Array, AvgPool2dContext]:
     """As `global_avg_pool2d`; returns (y, ctx) with what `global_avg_pool2d_backward` needs."""
     x = _check.array("x", x, (3, 4))
     return avg_pool2d_forward(x, _plane(x), out=out)
 
 
-def global_avg_pool2d_backward(dy, ctx):
+def global_avg_pool2d_backward(dy: ArrayLike, ctx: AvgPool2dContext) -> Array:
     """Return dx of `global_avg_pool2d`, for dy of y's shape."""
     return avg_pool2d_backward(dy, ctx)
 
 
-def _max_pool2d(x, geo, y_shape, out, keep_argmax):
-    y, argmax = _output(out, y_shape, x), None
+def _max_pool2d(x: Array, geo: _geometry.PoolGeometry, y_shape: Shape, out: Array | None,
+                keep_argmax: bool) -> tuple[Array, Any]:
+    y = _output(out, y_shape, x)
+    argmax: Any = None
     if keep_argmax:
         argmax = _memory.empty(y_shape, np.dtype(np.uint8 if geo.kernel_h * geo.kernel_w <= 256 else np.int32))
     _backend.active().max_pool2d_forward(
@@ -156,17 +183,18 @@ def _max_pool2d(x, geo, y_shape, out, keep_argmax):
     return y, argmax
 
 
-def _avg_pool2d(x, geo, y_shape, count_include_pad, out):
+def _avg_pool2d(x: Array, geo: _geometry.PoolGeometry, y_shape: Shape, count_include_pad: bool,
+                out: Array | None) -> Array:
     y = _output(out, y_shape, x)
     _backend.active().avg_pool2d_forward(batched(x), batched(y), geo, count_include_pad)
     return y
 
 
-def _output(out, y_shape, x):
+def _output(out: Array | None, y_shape: Shape, x: Array) -> Array:
     return _memory.empty(y_shape, x.dtype) if out is None else _check.output(out, y_shape, x.dtype, x=x)
 
 
-def _flat_indices(argmax, geo, x_shape):
+def _flat_indices(argmax: Any, geo: _geometry.PoolGeometry, x_shape: Shape) -> IntArray:
     """From the tap that won each window to the pixel's index in its plane."""
     r, s = np.divmod(argmax.astype(np.int64), geo.kernel_w)
     top = np.arange(argmax.shape[-2], dtype=np.int64) * geo.stride_h - geo.pad_h
@@ -174,12 +202,12 @@ def _flat_indices(argmax, geo, x_shape):
     return (top[:, None] + r * geo.dilation_h) * x_shape[-1] + (left + s * geo.dilation_w)
 
 
-def _plane(x):
+def _plane(x: Array) -> tuple[int, int]:
     height, width = x.shape[-2:]
     return max(1, height), max(1, width)  # of an image without pixels, `max_pool2d` complains in its own words
 
 
-def _check_gradient(dy, y_shape, dtype):
+def _check_gradient(dy: ArrayLike, y_shape: Shape, dtype: np.dtype[Any]) -> Array:
     dy = _check.array("dy", dy)
     if dy.dtype != dtype:
         raise TypeError(f"dy: expected dtype {dtype} as x has, got {dy.dtype}")
@@ -187,7 +215,9 @@ def _check_gradient(dy, y_shape, dtype):
     return dy
 
 
-def _check_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode):
+def _check_pool2d(
+    x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: Any,
+) -> tuple[Array, _geometry.PoolGeometry, Shape]:
     x = _check.array("x", x)
     geo, y_shape = _geometry.pool2d(x.shape, kernel_size, stride, padding, dilation, ceil_mode)
     return x, geo, y_shape

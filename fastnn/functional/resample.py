@@ -1,11 +1,14 @@
 """Images of another size."""
 
+from __future__ import annotations
+
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _backend, _check, _geometry, _memory
+from .._typing import Array, ArrayLike, Extent, Interpolation, OutputSize, Shape
 from .conv import batched
 
 __all__ = [
@@ -17,23 +20,23 @@ __all__ = [
 class AdaptiveAvgPool2dContext(NamedTuple):
     """What `adaptive_avg_pool2d_backward` reads."""
 
-    x_shape: tuple
-    dtype: np.dtype
-    y_shape: tuple
+    x_shape: Shape
+    dtype: np.dtype[Any]
+    y_shape: Shape
     geo: _geometry.PoolGeometry | None  # where the windows are all alike
 
 
 class InterpolateContext(NamedTuple):
     """What `interpolate_backward` reads."""
 
-    x_shape: tuple
-    dtype: np.dtype
-    y_shape: tuple
+    x_shape: Shape
+    dtype: np.dtype[Any]
+    y_shape: Shape
     mode: str
-    axes: tuple  # for the rows and for the columns: which pixels are read
+    axes: tuple[Any, ...]  # for the rows and for the columns: which pixels are read
 
 
-def adaptive_avg_pool2d(x, output_size, *, out=None):
+def adaptive_avg_pool2d(x: ArrayLike, output_size: OutputSize, *, out: Array | None = None) -> Array:
     """Return means over windows that are as large as it takes to make images of output_size.
 
     x: (N, C, H, W), or one image (C, H, W), float32 or float64. output_size: an int or (height, width); None for either
@@ -45,7 +48,8 @@ def adaptive_avg_pool2d(x, output_size, *, out=None):
     return adaptive_avg_pool2d_forward(x, output_size, out=out)[0]
 
 
-def adaptive_avg_pool2d_forward(x, output_size, *, out=None):
+def adaptive_avg_pool2d_forward(x: ArrayLike, output_size: OutputSize, *,
+                                out: Array | None = None) -> tuple[Array, AdaptiveAvgPool2dContext]:
     """As `adaptive_avg_pool2d`; returns (y, ctx) with what `adaptive_avg_pool2d_backward` needs."""
     x, output_size = _check.array("x", x, (3, 4)), check_output_size(output_size)
     image = _check_image(x)
@@ -61,7 +65,7 @@ def adaptive_avg_pool2d_forward(x, output_size, *, out=None):
     return y, AdaptiveAvgPool2dContext(x.shape, x.dtype, y.shape, geo)
 
 
-def adaptive_avg_pool2d_backward(dy, ctx):
+def adaptive_avg_pool2d_backward(dy: ArrayLike, ctx: AdaptiveAvgPool2dContext) -> Array:
     """Return dx of `adaptive_avg_pool2d`, for dy of y's shape."""
     x_shape, dtype, y_shape, geo = _check.context(ctx, AdaptiveAvgPool2dContext)
     dy, dx = _check_dy(dy, y_shape, dtype), _memory.empty(x_shape, dtype)
@@ -72,7 +76,9 @@ def adaptive_avg_pool2d_backward(dy, ctx):
     return dx
 
 
-def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=None, *, out=None):
+def interpolate(x: ArrayLike, size: Extent | None = None, scale_factor: float | tuple[float, float] | None = None,
+                mode: Interpolation = "nearest", align_corners: bool | None = None, *,
+                out: Array | None = None) -> Array:
     """Return the images enlarged or reduced, to `size` or by `scale_factor`, of which one must be given.
 
     x: (N, C, H, W), float32 or float64. size: an int or (height, width). scale_factor: a number or a pair of them; y's
@@ -88,29 +94,33 @@ def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=N
     return interpolate_forward(x, size, scale_factor, mode, align_corners, out=out)[0]
 
 
-def interpolate_forward(x, size=None, scale_factor=None, mode="nearest", align_corners=None, *, out=None):
+def interpolate_forward(x: ArrayLike, size: Extent | None = None,
+                        scale_factor: float | tuple[float, float] | None = None, mode: Interpolation = "nearest",
+                        align_corners: bool | None = None, *,
+                        out: Array | None = None) -> tuple[Array, InterpolateContext]:
     """As `interpolate`; returns (y, ctx) with what `interpolate_backward` needs."""
     x = _check.array("x", x, 4)
     image = _check_image(x)
-    size, scale_factor, align_corners = check_interpolation(size, scale_factor, mode, align_corners)
-    ratios = (None, None)
-    if scale_factor is not None:
-        ratios = tuple(1 / factor for factor in scale_factor)
-        size = tuple(math.floor(n * factor) for n, factor in zip(image, scale_factor))
-        if not all(1 <= n <= _check.MAX_INT for n in size):
+    wanted, factors, corners = check_interpolation(size, scale_factor, mode, align_corners)
+    ratios: Any = (None, None)
+    if factors is not None:
+        ratios = tuple(1 / factor for factor in factors)
+        wanted = tuple(math.floor(n * factor) for n, factor in zip(image, factors))
+        if not all(1 <= n <= _check.MAX_INT for n in wanted):
             raise ValueError(f"scale_factor: expected 1 to {_check.MAX_INT} pixels a side of an image of "
-                             f"{image[0]}x{image[1]}, got {size[0]}x{size[1]} with {scale_factor}")
-    y = _check.output(out, (*x.shape[:2], *size), x.dtype, x=x)
+                             f"{image[0]}x{image[1]}, got {wanted[0]}x{wanted[1]} with {factors}")
+    y = _check.output(out, (*x.shape[:2], *wanted), x.dtype, x=x)
+    axes: tuple[Any, ...]
     if mode == "nearest":
-        axes = tuple(_nearest(*axis) for axis in zip(image, size, ratios))
+        axes = tuple(_nearest(*axis) for axis in zip(image, wanted, ratios))
         _backend.active().nearest2d_forward(x, y, *axes)
     else:
-        axes = tuple(_bilinear(*axis, align_corners, x.dtype) for axis in zip(image, size, ratios))
+        axes = tuple(_bilinear(*axis, corners, x.dtype) for axis in zip(image, wanted, ratios))
         _backend.active().bilinear2d_forward(x, y, *axes)
     return y, InterpolateContext(x.shape, x.dtype, y.shape, mode, axes)
 
 
-def interpolate_backward(dy, ctx):
+def interpolate_backward(dy: ArrayLike, ctx: InterpolateContext) -> Array:
     """Return dx of `interpolate`, for dy of y's shape."""
     x_shape, dtype, y_shape, mode, axes = _check.context(ctx, InterpolateContext)
     dy, dx = _check_dy(dy, y_shape, dtype), _memory.empty(x_shape, dtype)
@@ -120,16 +130,17 @@ def interpolate_backward(dy, ctx):
     return dx
 
 
-def check_output_size(output_size):
+def check_output_size(output_size: Any) -> tuple[int | None, int | None]:
     """Return (height, width) of an adaptive pooling, each an int or None."""
     if not isinstance(output_size, (tuple, list)):
         output_size = (output_size, output_size)
     if len(output_size) != 2:
         raise ValueError(f"output_size: expected an integer or a pair (height, width), got {output_size!r}")
-    return tuple(None if n is None else _check.integer("output_size", n, 1) for n in output_size)
+    height, width = (None if n is None else _check.integer("output_size", n, 1) for n in output_size)
+    return height, width
 
 
-def check_interpolation(size, scale_factor, mode, align_corners):
+def check_interpolation(size: Any, scale_factor: Any, mode: str, align_corners: Any) -> tuple[Any, Any, bool]:
     """Return (size, scale_factor, align_corners) as a pair or None, a pair or None, and a bool."""
     _check.choice("mode", mode, ("nearest", "bilinear"))
     if (size is None) == (scale_factor is None):
@@ -149,7 +160,7 @@ def check_interpolation(size, scale_factor, mode, align_corners):
     return size, scale_factor, bool(align_corners)
 
 
-def _nearest(n, n_out, ratio):
+def _nearest(n: int, n_out: int, ratio: Any) -> Array:
     """The pixel that each output pixel of an axis reads. float32, whose rounding decides ties, is what PyTorch uses."""
     if ratio is None or n_out in (n, 2 * n):  # these two PyTorch takes by their extents, whatever the factor
         ratio = np.float32(n) / np.float32(n_out)
@@ -157,7 +168,7 @@ def _nearest(n, n_out, ratio):
     return np.minimum(np.floor(np.arange(n_out, dtype=np.float32) * ratio).astype(np.intp), n - 1)
 
 
-def _bilinear(n, n_out, ratio, align_corners, dtype):
+def _bilinear(n: int, n_out: int, ratio: Any, align_corners: bool, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
     """(low, high, share): the pixels between which each output pixel of an axis lies, and the second one's share."""
     if align_corners:
         position = np.arange(n_out) * ((n - 1) / max(n_out - 1, 1))
@@ -168,13 +179,13 @@ def _bilinear(n, n_out, ratio, align_corners, dtype):
     return low, np.minimum(low + 1, n - 1), np.minimum(position - low, 1).astype(dtype)
 
 
-def _check_image(x):
+def _check_image(x: Array) -> Shape:
     if 0 in x.shape[-2:]:
         raise ValueError(f"x: expected images of at least one pixel, got shape {x.shape}")
     return x.shape[-2:]
 
 
-def _check_dy(dy, y_shape, dtype):
+def _check_dy(dy: ArrayLike, y_shape: Shape, dtype: np.dtype[Any]) -> Array:
     dy = _check.array("dy", dy)
     if dy.dtype != dtype:
         raise TypeError(f"dy: expected dtype {dtype} as x has, got {dy.dtype}")

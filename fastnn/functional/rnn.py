@@ -1,10 +1,13 @@
 """The Elman network: one step, and a whole sequence."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
 
 from .. import _backend, _check, _memory
+from .._typing import Array, ArrayLike, Lengths, Need, Nonlinearity, RecurrentGradients
 from . import _recurrent
 from ._recurrent import CELL, SEQUENCE
 
@@ -16,18 +19,20 @@ NONLINEARITIES = ("tanh", "relu")
 class RNNContext(NamedTuple):
     """What `rnn_backward` and `rnn_cell_backward` read."""
 
-    x: np.ndarray  # (T, N, I)
-    h0: np.ndarray  # (N, H)
-    y: np.ndarray  # (T, N, H)
-    weight_ih: np.ndarray
-    weight_hh: np.ndarray
-    lengths: np.ndarray | None
+    x: Array  # (T, N, I)
+    h0: Array  # (N, H)
+    y: Array  # (T, N, H)
+    weight_ih: Array
+    weight_hh: Array
+    lengths: Array | None
     reverse: bool
     nonlinearity: str
     layout: _recurrent.Layout
 
 
-def rnn_cell(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None, nonlinearity="tanh", *, out=None):
+def rnn_cell(x: ArrayLike, h: ArrayLike | None, weight_ih: ArrayLike, weight_hh: ArrayLike,
+             bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None, nonlinearity: Nonlinearity = "tanh", *,
+             out: Array | None = None) -> Array:
     """Return h' = nonlinearity(x W_ih^T + b_ih + h W_hh^T + b_hh).
 
     x: (N, I) or (I,); h: (N, H) or (H,), None for zeros; weight_ih: (H, I); weight_hh: (H, H); biases: (H,) or None;
@@ -38,12 +43,14 @@ def rnn_cell(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None, nonlinearit
     return _rnn_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity, out, keep=False)[0]
 
 
-def rnn_cell_forward(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None, nonlinearity="tanh", *, out=None):
+def rnn_cell_forward(x: ArrayLike, h: ArrayLike | None, weight_ih: ArrayLike, weight_hh: ArrayLike,
+                     bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None,
+                     nonlinearity: Nonlinearity = "tanh", *, out: Array | None = None) -> tuple[Array, RNNContext]:
     """As `rnn_cell`; returns (h', ctx) with what `rnn_cell_backward` needs."""
     return _rnn_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity, out, keep=True)
 
 
-def rnn_cell_backward(dh, ctx, *, need=None):
+def rnn_cell_backward(dh: ArrayLike, ctx: RNNContext, *, need: Need = None) -> RecurrentGradients:
     """Return (dx, dh, dweight_ih, dweight_hh, dbias_ih, dbias_hh) of `rnn_cell`, for dh of the shape of h'.
 
     need: six bools, which of them to compute; the others, and those of inputs that were None, are None.
@@ -51,7 +58,9 @@ def rnn_cell_backward(dh, ctx, *, need=None):
     return _backward("dh", _check.array("dh", dh), ctx, None, need)
 
 
-def rnn(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, reverse=False, nonlinearity="tanh"):
+def rnn(x: ArrayLike, state: ArrayLike | None, weight_ih: ArrayLike, weight_hh: ArrayLike,
+        bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None, lengths: Lengths = None,
+        reverse: bool = False, nonlinearity: Nonlinearity = "tanh") -> tuple[Array, Array]:
     """Run `rnn_cell` over a sequence; return (y, state').
 
     x: (T, N, I), or (T, I) without a batch; state: (N, H) or (H,), None for zeros; weight_ih: (H, I);
@@ -64,13 +73,15 @@ def rnn(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None
     return _rnn(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, nonlinearity, keep=False)[0]
 
 
-def rnn_forward(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, reverse=False,
-                nonlinearity="tanh"):
+def rnn_forward(x: ArrayLike, state: ArrayLike | None, weight_ih: ArrayLike, weight_hh: ArrayLike,
+                bias_ih: ArrayLike | None = None, bias_hh: ArrayLike | None = None, lengths: Lengths = None,
+                reverse: bool = False, nonlinearity: Nonlinearity = "tanh") -> tuple[tuple[Array, Array], RNNContext]:
     """As `rnn`; returns ((y, state'), ctx) with what `rnn_backward` needs."""
     return _rnn(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, nonlinearity, keep=True)
 
 
-def rnn_backward(dy, ctx, *, dstate=None, need=None):
+def rnn_backward(dy: ArrayLike | None, ctx: RNNContext, *, dstate: ArrayLike | None = None,
+                 need: Need = None) -> RecurrentGradients:
     """Return (dx, dstate, dweight_ih, dweight_hh, dbias_ih, dbias_hh) of `rnn`.
 
     dy: of y's shape, or None where only dstate flows; dstate: of the last state's shape, or None. What dy holds past
@@ -103,7 +114,8 @@ def _rnn(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, non
     return result, RNNContext(x, h0, y, weight_ih, weight_hh, lengths, reverse, nonlinearity, layout) if keep else None
 
 
-def _backward(name, dy, ctx, dstate, need):
+def _backward(name: str, dy: ArrayLike | None, ctx: RNNContext, dstate: ArrayLike | None,
+              need: Need) -> RecurrentGradients:
     need = _check.need(need, 6)
     x, h0, y, weight_ih, weight_hh, lengths, reverse, nonlinearity, layout = _check.context(ctx, RNNContext)
     dy = _recurrent.check_gradient(name, dy, y, layout.y)

@@ -1,6 +1,5 @@
-from numpy import ndarray as Array
-
 from .._geometry import Conv2dGeometry
+from .._typing import Array
 
 def conv2d_forward(x: Array, weight: Array, bias: Array | None, y: Array, geo: Conv2dGeometry) -> None: ...
 def conv2d_backward_input(dy: Array, weight: Array, dx: Array, geo: Conv2dGeometry) -> None: ...

@@ -1,3 +1,3 @@
-from numpy import ndarray as Array
+from .._typing import Array
 
 def embedding_backward_weight(dy: Array, index: Array, dweight: Array, padding_idx: int) -> None: ...

@@ -1,6 +1,5 @@
-from numpy import ndarray as Array
-
 from .._geometry import PoolGeometry
+from .._typing import Array
 
 def max_pool2d_forward(x: Array, y: Array, argmax: Array | None, geo: PoolGeometry) -> None: ...
 def max_pool2d_backward_input(dy: Array, argmax: Array, dx: Array, geo: PoolGeometry) -> None: ...

@@ -1,4 +1,4 @@
-from numpy import ndarray as Array
+from .._typing import Array
 
 def rnn_forward(
     x: Array, h0: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array | None, bias_hh: Array | None,

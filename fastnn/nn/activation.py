@@ -1,6 +1,9 @@
 """The activations, element by element or (softmax) along one axis. y has x's shape; so has dx."""
 
+from __future__ import annotations
+
 from .. import _check
+from .._typing import Approximate
 from .op import Function
 
 
@@ -43,7 +46,7 @@ class GELU(Function, op="gelu"):
 
     arguments = ("approximate",)
 
-    def __init__(self, approximate: str = "none") -> None:
+    def __init__(self, approximate: Approximate = "none") -> None:
         self.approximate = _check.choice("approximate", approximate, ("none", "tanh"))
 
 

@@ -9,17 +9,32 @@ Initial values: U(-1/sqrt(hidden_size), 1/sqrt(hidden_size)), drawn from `rng`.
 that comes back is None if no state was given.
 """
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from __future__ import annotations
+
+from typing import Any, ClassVar, Generic
 
 import numpy as np
 
 from .. import _check
+from .._typing import (
+    Array,
+    ArrayLike,
+    CellBackprop,
+    DTypeLike,
+    GradientPair,
+    MaybeArray,
+    Nonlinearity,
+    Seed,
+    State,
+    StateLike,
+    StatePair,
+)
 from . import init
 from .op import OpLayer
 
 
-def add_parameters(layer, suffix, input_size, hidden_size, bias, dtype, rng):
+def add_parameters(layer: Any, suffix: str, input_size: int, hidden_size: int, bias: bool, dtype: np.dtype[Any],
+                   rng: np.random.Generator) -> tuple[str, ...]:
     """Give `layer` the parameters of one recurrent step, and return their names in the order of the op's arguments."""
     rows = layer.n_gates * hidden_size
     shapes = {f"weight_ih{suffix}": (rows, input_size), f"weight_hh{suffix}": (rows, hidden_size),
@@ -30,26 +45,26 @@ def add_parameters(layer, suffix, input_size, hidden_size, bias, dtype, rng):
     return tuple(shapes)
 
 
-class _Cell(OpLayer):
+class _Cell(OpLayer, Generic[StateLike, State]):
     """What the three cells share."""
 
     n_gates: ClassVar[int] = 1
-    weight_ih: np.ndarray
-    weight_hh: np.ndarray
-    bias_ih: np.ndarray | None
-    bias_hh: np.ndarray | None
+    weight_ih: Array
+    weight_hh: Array
+    bias_ih: MaybeArray
+    bias_hh: MaybeArray
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: Any = np.float32,
-                 rng: init.Seed = None) -> None:
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: DTypeLike = np.float32,
+                 rng: Seed = None) -> None:
         self.input_size = _check.integer("input_size", input_size, 0)
         self.hidden_size = _check.integer("hidden_size", hidden_size, 1)
         self._names = add_parameters(self, "", self.input_size, self.hidden_size, _check.flag("bias", bias),
                                      init.float_dtype(dtype), _check.generator("rng", rng))
 
-    def __call__(self, x: np.ndarray, state: Any = None) -> Any:
+    def __call__(self, x: ArrayLike, state: StateLike | None = None) -> State:
         return self._op(x, state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, **self._options())
 
-    def forward(self, x: np.ndarray, state: Any = None) -> tuple[Any, Callable[..., tuple[Any, Any]]]:
+    def forward(self, x: ArrayLike, state: StateLike | None = None) -> tuple[State, CellBackprop[StateLike, State]]:
         result, ctx = self._op_forward(
             x, state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, **self._options())
 
@@ -66,7 +81,7 @@ class _Cell(OpLayer):
         return ", ".join(filter(None, parts)) + (", bias=False" if self.bias_ih is None else "")
 
 
-class RNNCell(_Cell, op="rnn_cell"):
+class RNNCell(_Cell[ArrayLike, Array], op="rnn_cell"):
     """h' = nonlinearity(x W_ih^T + b_ih + h W_hh^T + b_hh), with nonlinearity "tanh" or "relu" and G = 1.
 
     `h = cell(x, h)` with x: (N, input_size), h: (N, hidden_size) or None; both may lack the N.
@@ -75,13 +90,13 @@ class RNNCell(_Cell, op="rnn_cell"):
 
     arguments = ("nonlinearity",)
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", *,
-                 dtype: Any = np.float32, rng: init.Seed = None) -> None:
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: Nonlinearity = "tanh", *,
+                 dtype: DTypeLike = np.float32, rng: Seed = None) -> None:
         self.nonlinearity = _check.choice("nonlinearity", nonlinearity, ("tanh", "relu"))
         super().__init__(input_size, hidden_size, bias, dtype=dtype, rng=rng)
 
 
-class LSTMCell(_Cell, op="lstm_cell"):
+class LSTMCell(_Cell[GradientPair, StatePair], op="lstm_cell"):
     """The long short-term memory, with G = 4 gates in the order i, f, g, o.
 
     `h, c = cell(x, (h, c))` with x: (N, input_size), h and c: (N, hidden_size), None instead of the pair for zeros; all
@@ -91,7 +106,7 @@ class LSTMCell(_Cell, op="lstm_cell"):
     n_gates = 4
 
 
-class GRUCell(_Cell, op="gru_cell"):
+class GRUCell(_Cell[ArrayLike, Array], op="gru_cell"):
     """The gated recurrent unit, with G = 3 gates in the order r, z, n.
 
     `h = cell(x, h)` with x: (N, input_size), h: (N, hidden_size) or None; both may lack the N.

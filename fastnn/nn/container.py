@@ -1,11 +1,12 @@
 """Layers one after the other."""
 
+from __future__ import annotations
+
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, overload
 
-import numpy as np
-
+from .._typing import ArrayLike, LayerBackprop, MaybeArray
 from .module import Module
 
 
@@ -21,12 +22,12 @@ class Sequential(Module):
                 raise TypeError(f"layers[{i}]: expected a layer (an nn.Module), got {type(layer).__name__}")
         self._layers = layers
 
-    def __call__(self, x: np.ndarray) -> Any:
+    def __call__(self, x: ArrayLike) -> MaybeArray:
         for layer in self._layers:
             x = layer(x)
         return x
 
-    def forward(self, x: np.ndarray) -> tuple[Any, Callable[..., Any]]:
+    def forward(self, x: ArrayLike) -> tuple[MaybeArray, LayerBackprop]:
         steps = []
         for layer in self._layers:
             x, step = layer.forward(x)
@@ -59,7 +60,7 @@ class Sequential(Module):
     @overload
     def __getitem__(self, index: int) -> Module: ...
     @overload
-    def __getitem__(self, index: slice) -> "Sequential": ...
+    def __getitem__(self, index: slice) -> Sequential: ...
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return Sequential(*self._layers[index])

@@ -1,15 +1,15 @@
 """Convolution."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, Literal
 
 import numpy as np
 
 from .. import _check, _geometry
+from .._typing import DTypeLike, Extent, Padding, Padding1d, Seed, Single
 from ..functional.conv1d import normal_padding
-from . import init
 from .op import Affine
-
-Extent = int | tuple[int, int]
 
 
 class Conv2d(Affine, op="conv2d"):
@@ -26,18 +26,17 @@ class Conv2d(Affine, op="conv2d"):
     arguments = ("stride", "padding", "dilation", "groups")
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Extent, stride: Extent = 1,
-                 padding: Extent | str | tuple[tuple[int, int], tuple[int, int]] = 0, dilation: Extent = 1,
-                 groups: int = 1, bias: bool = True, padding_mode: str = "zeros", *, dtype: Any = np.float32,
-                 rng: init.Seed = None) -> None:
+                 padding: Padding = 0, dilation: Extent = 1, groups: int = 1, bias: bool = True,
+                 padding_mode: Literal["zeros"] = "zeros", *, dtype: DTypeLike = np.float32, rng: Seed = None) -> None:
         self.in_channels = _check.integer("in_channels", in_channels, 1)
         self.out_channels = _check.integer("out_channels", out_channels, 1)
         self.kernel_size = _check.pair("kernel_size", kernel_size, 1)
         self.stride = _check.pair("stride", stride, 1)
         self.dilation = _check.pair("dilation", dilation, 1)
         self.groups = _check.integer("groups", groups, 1)
-        self.padding = _geometry.normal_padding(padding)
+        self.padding: Padding = _geometry.normal_padding(padding)
         if not isinstance(self.padding, str) and all(before == after for before, after in self.padding):
-            self.padding = tuple(before for before, _ in self.padding)
+            self.padding = tuple(before for before, _ in self.padding)  # type: ignore[assignment]
         self.padding_mode = _check.choice("padding_mode", padding_mode, ("zeros",))
         _check_groups(self)
         self._init_parameters((self.out_channels, self.in_channels // self.groups, *self.kernel_size), bias, dtype, rng)
@@ -58,9 +57,9 @@ class Conv1d(Affine, op="conv1d"):
 
     arguments = ("stride", "padding", "dilation", "groups")
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1,
-                 padding: int | str | tuple[int, int] = 0, dilation: int = 1, groups: int = 1, bias: bool = True,
-                 padding_mode: str = "zeros", *, dtype: Any = np.float32, rng: init.Seed = None) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Single, stride: Single = 1,
+                 padding: Padding1d = 0, dilation: Single = 1, groups: int = 1, bias: bool = True,
+                 padding_mode: Literal["zeros"] = "zeros", *, dtype: DTypeLike = np.float32, rng: Seed = None) -> None:
         self.in_channels = _check.integer("in_channels", in_channels, 1)
         self.out_channels = _check.integer("out_channels", out_channels, 1)
         self.kernel_size = _check.single("kernel_size", kernel_size, 1)
@@ -95,8 +94,8 @@ class ConvTranspose2d(Affine, op="conv_transpose2d"):
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Extent, stride: Extent = 1,
                  padding: Extent = 0, output_padding: Extent = 0, groups: int = 1, bias: bool = True,
-                 dilation: Extent = 1, padding_mode: str = "zeros", *, dtype: Any = np.float32,
-                 rng: init.Seed = None) -> None:
+                 dilation: Extent = 1, padding_mode: Literal["zeros"] = "zeros", *, dtype: DTypeLike = np.float32,
+                 rng: Seed = None) -> None:
         self.in_channels = _check.integer("in_channels", in_channels, 1)
         self.out_channels = _check.integer("out_channels", out_channels, 1)
         self.kernel_size = _check.pair("kernel_size", kernel_size, 1)

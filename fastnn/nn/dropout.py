@@ -1,11 +1,9 @@
 """Dropout."""
 
-from collections.abc import Callable
-
-import numpy as np
+from __future__ import annotations
 
 from .. import _check
-from . import init
+from .._typing import Array, ArrayLike, Backprop, Seed
 from .op import OpLayer
 
 
@@ -17,14 +15,14 @@ class Dropout(OpLayer, op="dropout"):
     overfitting", JMLR 15, 2014.
     """
 
-    def __init__(self, p: float = 0.5, *, rng: init.Seed = None) -> None:
+    def __init__(self, p: float = 0.5, *, rng: Seed = None) -> None:
         self.p = _check.number("p", p, 0, 1)
         self._rng = _check.generator("rng", rng)
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
+    def __call__(self, x: ArrayLike) -> Array:
         return self._op(x, self.p, self.training, self._rng)
 
-    def forward(self, x: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    def forward(self, x: ArrayLike) -> tuple[Array, Backprop]:
         y, ctx = self._op_forward(x, self.p, self.training, self._rng)
 
         def backprop(dy):

@@ -1,11 +1,13 @@
 """The table of vectors that words or other numbers stand for."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from .. import _check
+from .._typing import Array, DTypeLike, Integers, Seed
 from ..functional.embedding import check_padding_idx
 from . import init
 from .op import OpLayer
@@ -20,11 +22,11 @@ class Embedding(OpLayer, op="embedding"):
     Raises TypeError for a wrong dtype, ValueError for a number that names no row.
     """
 
-    weight: np.ndarray
+    weight: Array
     arguments = ("padding_idx",)
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *,
-                 dtype: Any = np.float32, rng: init.Seed = None) -> None:
+                 dtype: DTypeLike = np.float32, rng: Seed = None) -> None:
         self.num_embeddings = _check.integer("num_embeddings", num_embeddings, 1)
         self.embedding_dim = _check.integer("embedding_dim", embedding_dim, 1)
         padding = check_padding_idx(padding_idx, self.num_embeddings)
@@ -35,10 +37,10 @@ class Embedding(OpLayer, op="embedding"):
             weight.data[padding] = 0
         self.register_parameter("weight", weight)
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
+    def __call__(self, x: Integers) -> Array:
         return self._op(x, self.weight, self.padding_idx)
 
-    def forward(self, x: np.ndarray) -> tuple[np.ndarray, Callable[..., None]]:
+    def forward(self, x: Integers) -> tuple[Array, Callable[..., None]]:
         y, ctx = self._op_forward(x, self.weight, self.padding_idx)
 
         def backprop(dy, *, need_dx=True):

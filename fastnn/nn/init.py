@@ -1,17 +1,18 @@
 """Initial values, drawn as PyTorch's layers draw theirs."""
 
+from __future__ import annotations
+
 import math
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from .. import _check
+from .._typing import Shape
 from .parameter import Parameter
 
-Seed: TypeAlias = "np.random.Generator | int | None"  # quoted: NumPy loads its generators when they are first used
 
-
-def float_dtype(dtype: Any) -> np.dtype:
+def float_dtype(dtype: Any) -> np.dtype[Any]:
     """`dtype` as np.dtype; raises TypeError unless it is float32 or float64."""
     try:
         found = np.dtype(dtype)
@@ -22,7 +23,7 @@ def float_dtype(dtype: Any) -> np.dtype:
     return found
 
 
-def uniform(shape: tuple[int, ...], fan_in: int, rng: "np.random.Generator", dtype: np.dtype) -> Parameter:
+def uniform(shape: Shape, fan_in: int, rng: np.random.Generator, dtype: np.dtype[Any]) -> Parameter:
     """A Parameter drawn from U(-b, b) with b = 1 / sqrt(fan_in).
 
     That is He et al.'s "Delving deep into rectifiers" (2015), equation 14, for a leaky slope of sqrt(5), which is
@@ -33,6 +34,6 @@ def uniform(shape: tuple[int, ...], fan_in: int, rng: "np.random.Generator", dty
     return Parameter(rng.uniform(-bound, bound, shape).astype(dtype))
 
 
-def normal(shape: tuple[int, ...], rng: "np.random.Generator", dtype: np.dtype) -> Parameter:
+def normal(shape: Shape, rng: np.random.Generator, dtype: np.dtype[Any]) -> Parameter:
     """A Parameter drawn from N(0, 1) in float64 and rounded."""
     return Parameter(rng.standard_normal(shape).astype(dtype))

@@ -1,13 +1,14 @@
 """The fully connected layer, and those that flatten what comes before it and unfold what comes behind."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from .. import _check
-from . import init
+from .._typing import Array, ArrayLike, Backprop, DTypeLike, Seed, Shape
 from .module import Module
 from .op import Affine
 
@@ -20,8 +21,8 @@ class Linear(Affine, op="linear"):
     Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not fit.
     """
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = np.float32,
-                 rng: init.Seed = None) -> None:
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, dtype: DTypeLike = np.float32,
+                 rng: Seed = None) -> None:
         self.in_features = _check.integer("in_features", in_features, 0)
         self.out_features = _check.integer("out_features", out_features, 0)
         self._init_parameters((self.out_features, self.in_features), bias, dtype, rng)
@@ -40,11 +41,11 @@ class Flatten(Module):
         self.start_dim = _check.integer("start_dim", start_dim, -_check.MAX_INT)
         self.end_dim = _check.integer("end_dim", end_dim, -_check.MAX_INT)
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
+    def __call__(self, x: ArrayLike) -> Array:
         x = _check.array("x", x)
         return x.reshape(self._flat(x.shape))
 
-    def forward(self, x: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    def forward(self, x: ArrayLike) -> tuple[Array, Backprop]:
         x = _check.array("x", x)
         x_shape, y_shape = x.shape, self._flat(x.shape)
 
@@ -55,7 +56,7 @@ class Flatten(Module):
 
         return x.reshape(y_shape), backprop
 
-    def _flat(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def _flat(self, shape: Shape) -> Shape:
         """The shape with its axes start_dim to end_dim as one."""
         rank = len(shape)
         start, end = (dim + rank if dim < 0 else dim for dim in (self.start_dim, self.end_dim))
@@ -82,11 +83,11 @@ class Unflatten(Module):
         if self.unflattened_size.count(-1) > 1:
             raise ValueError(f"unflattened_size: expected -1 once at most, got {unflattened_size!r}")
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
+    def __call__(self, x: ArrayLike) -> Array:
         x = _check.array("x", x)
         return x.reshape(self._unfolded(x.shape))
 
-    def forward(self, x: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    def forward(self, x: ArrayLike) -> tuple[Array, Backprop]:
         x = _check.array("x", x)
         x_shape, y_shape = x.shape, self._unfolded(x.shape)
 
@@ -97,7 +98,7 @@ class Unflatten(Module):
 
         return x.reshape(y_shape), backprop
 
-    def _unfolded(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def _unfolded(self, shape: Shape) -> Shape:
         dim, size = self.dim + len(shape) * (self.dim < 0), self.unflattened_size
         if not 0 <= dim < len(shape):
             raise ValueError(f"x: expected a rank in which axis {self.dim} exists, got shape {shape}")

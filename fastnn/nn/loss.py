@@ -5,28 +5,28 @@ gradient of the input, for dloss of the loss's shape (None: ones). Dtypes, shape
 of the same name in `fastnn.functional`.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
+
 from typing import Any, ClassVar
 
-import numpy as np
-
 from .. import _check
+from .._typing import ArrayLike, LossBackprop, Reduction, Scalar, Target
 from .op import OpLayer
 
 
 class _Loss(OpLayer):
     arguments: ClassVar[tuple[str, ...]] = ("reduction",)
 
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, reduction: Reduction = "mean") -> None:
         self.reduction = _check.choice("reduction", reduction, ("mean", "sum", "none"))
 
-    def __call__(self, input: np.ndarray, target: np.ndarray) -> Any:
+    def __call__(self, input: ArrayLike, target: Target) -> Scalar | Any:
         return self._op(input, target, **self._options())
 
-    def forward(self, input: np.ndarray, target: np.ndarray) -> tuple[Any, Callable[..., np.ndarray]]:
+    def forward(self, input: ArrayLike, target: Target) -> tuple[Scalar | Any, LossBackprop]:
         loss, ctx = self._op_forward(input, target, **self._options())
 
-        def backprop(dloss: Any = None) -> np.ndarray:
+        def backprop(dloss=None):
             return self._op_backward(dloss, ctx)
 
         return loss, backprop
@@ -42,7 +42,7 @@ class CrossEntropyLoss(_Loss, op="cross_entropy"):
 
     arguments = ("weight", "ignore_index", "reduction", "label_smoothing")
 
-    def __init__(self, weight: np.ndarray | None = None, ignore_index: int = -100, reduction: str = "mean",
+    def __init__(self, weight: ArrayLike | None = None, ignore_index: int = -100, reduction: Reduction = "mean",
                  label_smoothing: float = 0.0) -> None:
         super().__init__(reduction)
         self.weight = _check.optional("weight", weight, 1)
@@ -56,7 +56,8 @@ class NLLLoss(_Loss, op="nll_loss"):
 
     arguments = ("weight", "ignore_index", "reduction")
 
-    def __init__(self, weight: np.ndarray | None = None, ignore_index: int = -100, reduction: str = "mean") -> None:
+    def __init__(self, weight: ArrayLike | None = None, ignore_index: int = -100,
+                 reduction: Reduction = "mean") -> None:
         super().__init__(reduction)
         self.weight = _check.optional("weight", weight, 1)
         self.ignore_index = _check.integer("ignore_index", ignore_index, -_check.MAX_INT)
@@ -75,7 +76,7 @@ class HuberLoss(_Loss, op="huber_loss"):
 
     arguments = ("reduction", "delta")
 
-    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+    def __init__(self, reduction: Reduction = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction)
         self.delta = _check.number("delta", delta, 0)
 
@@ -88,8 +89,8 @@ class BCEWithLogitsLoss(_Loss, op="binary_cross_entropy_with_logits"):
 
     arguments = ("weight", "reduction", "pos_weight")
 
-    def __init__(self, weight: np.ndarray | None = None, reduction: str = "mean",
-                 pos_weight: np.ndarray | None = None) -> None:
+    def __init__(self, weight: ArrayLike | None = None, reduction: Reduction = "mean",
+                 pos_weight: ArrayLike | None = None) -> None:
         super().__init__(reduction)
         self.weight = _check.optional("weight", weight)
         self.pos_weight = _check.optional("pos_weight", pos_weight)

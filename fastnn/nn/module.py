@@ -1,11 +1,14 @@
 """What all layers share: parameters, buffers, sublayers, state dicts, training mode."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
 
 from .. import _check
+from .._typing import Array, ArrayLike
 from .parameter import Parameter
 
 
@@ -27,7 +30,7 @@ class Module:
 
     training: bool
     _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, np.ndarray | None]
+    _buffers: dict[str, Array | None]
     _transient: set[str]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -102,26 +105,25 @@ class Module:
             found |= child._all_parameters(f"{prefix}{name}.")
         return found
 
-    def _add_grads(self, **grads: np.ndarray | None) -> None:
+    def _add_grads(self, **grads: Array | None) -> None:
         for name, grad in grads.items():
             if grad is not None:
                 self._parameters[name].accumulate(grad)  # type: ignore[union-attr]
 
     # -- buffers ------------------------------------------------------------------------------------------------
 
-    def register_buffer(self, name: str, array: np.ndarray | None, persistent: bool = True) -> None:
+    def register_buffer(self, name: str, array: ArrayLike | None, persistent: bool = True) -> None:
         """Set the buffer `name`: a copy of `array`, of any dtype, that is state of the layer and not trained.
 
         None says that this layer has none where another of its kind has one. A buffer that is not persistent stays
         out of the state dict. Raises TypeError for what is no array.
         """
         persistent = _check.flag("persistent", persistent)
-        if array is not None:
-            array = np.array(_check.any_array(name, array))
-            if array.dtype.kind not in "fiub":
-                raise TypeError(f"{name}: expected an array of numbers, got dtype {array.dtype}")
+        own = None if array is None else np.array(_check.any_array(name, array))
+        if own is not None and own.dtype.kind not in "fiub":
+            raise TypeError(f"{name}: expected an array of numbers, got dtype {own.dtype}")
         self._parameters.pop(name, None)
-        self._buffers[name] = self.__dict__[name] = array
+        self._buffers[name] = self.__dict__[name] = own
         (self._transient.discard if persistent else self._transient.add)(name)
 
     def _set_buffer(self, name: str, value: Any) -> None:
@@ -131,7 +133,7 @@ class Module:
         else:
             np.copyto(buffer, _check.like(name, value, buffer))
 
-    def named_buffers(self) -> Iterator[tuple[str, np.ndarray]]:
+    def named_buffers(self) -> Iterator[tuple[str, Array]]:
         """Yield (name, array) of this layer's buffers, and of its sublayers' under dotted names."""
         yield from ((name, array) for name, array in self._buffers.items() if array is not None)
         for child_name, child in self.named_children():
@@ -139,7 +141,7 @@ class Module:
 
     # -- sublayers ----------------------------------------------------------------------------------------------
 
-    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+    def named_children(self) -> Iterator[tuple[str, Module]]:
         """Yield (name, layer) for each attribute that is a layer, and ("list.0", layer) for those in lists."""
         for name, value in self.__dict__.items():
             if isinstance(value, Module):
@@ -147,11 +149,11 @@ class Module:
             elif isinstance(value, (list, tuple)):
                 yield from ((f"{name}.{i}", item) for i, item in enumerate(value) if isinstance(item, Module))
 
-    def modules(self) -> Iterator["Module"]:
+    def modules(self) -> Iterator[Module]:
         """Yield this layer and all below it, each once."""
         yield from self._modules(set())
 
-    def _modules(self, seen: set["Module"]) -> Iterator["Module"]:
+    def _modules(self, seen: set[Module]) -> Iterator[Module]:
         if self not in seen:
             seen.add(self)
             yield self
@@ -171,11 +173,11 @@ class Module:
 
     # -- state --------------------------------------------------------------------------------------------------
 
-    def state_dict(self) -> dict[str, np.ndarray]:
+    def state_dict(self) -> dict[str, Array]:
         """Return {name: array}, under PyTorch's names. The arrays are copies: training on does not change them."""
         return {name: array.copy() for name, array in self._state("").items()}
 
-    def load_state_dict(self, state_dict: Mapping[str, np.ndarray]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, ArrayLike]) -> None:
         """Copy arrays from a mapping of all names of the state dict into the parameters and buffers.
 
         Raises ValueError for missing, unknown or mis-shaped entries and TypeError for those of another dtype, naming
@@ -194,7 +196,7 @@ class Module:
         for name, array in state.items():
             np.copyto(array, values[name])
 
-    def _state(self, prefix: str) -> dict[str, np.ndarray]:
+    def _state(self, prefix: str) -> dict[str, Array]:
         """The arrays themselves: of each layer its parameters, then its buffers, then what is below it."""
         found = {prefix + name: p.data for name, p in self._parameters.items() if p is not None}
         found |= {prefix + name: array for name, array in self._buffers.items()

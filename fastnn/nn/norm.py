@@ -1,12 +1,15 @@
 """Normalisation layers. y has x's shape; so has dx."""
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import _check
 from .. import functional as F
+from .._typing import Array, ArrayLike, DTypeLike, LayerBackprop, MaybeArray, Shape
 from ..functional.layer_norm import check_normalized_shape
 from . import init
 from .module import Module
@@ -14,7 +17,7 @@ from .op import Affine
 from .parameter import Parameter
 
 
-def _init_scale(layer: Module, shape: tuple[int, ...], weight: bool, bias: bool, dtype: Any) -> np.dtype:
+def _init_scale(layer: Module, shape: Shape, weight: bool, bias: bool, dtype: DTypeLike) -> np.dtype[Any]:
     """Give `layer` a weight of ones and a bias of zeros, or None where not wanted; return the dtype."""
     dtype = init.float_dtype(dtype)
     layer.register_parameter("weight", Parameter(np.ones(shape, dtype)) if weight else None)
@@ -25,15 +28,15 @@ def _init_scale(layer: Module, shape: tuple[int, ...], weight: bool, bias: bool,
 class _BatchNorm(Module):
     """What BatchNorm1d and BatchNorm2d share."""
 
-    ranks: ClassVar[tuple[int, ...]]
-    weight: np.ndarray | None
-    bias: np.ndarray | None
-    running_mean: np.ndarray | None
-    running_var: np.ndarray | None
-    num_batches_tracked: np.ndarray | None
+    ranks: ClassVar[Shape]
+    weight: MaybeArray
+    bias: MaybeArray
+    running_mean: MaybeArray
+    running_var: MaybeArray
+    num_batches_tracked: MaybeArray
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
-                 track_running_stats: bool = True, *, dtype: Any = np.float32) -> None:
+                 track_running_stats: bool = True, *, dtype: DTypeLike = np.float32) -> None:
         self.num_features = _check.integer("num_features", num_features, 1)
         self.eps = _check.number("eps", eps, 0)
         self.momentum = None if momentum is None else _check.number("momentum", momentum, 0, 1)
@@ -46,10 +49,10 @@ class _BatchNorm(Module):
         self.register_buffer("running_var", np.ones(shape, dtype) if tracked else None)
         self.register_buffer("num_batches_tracked", np.array(0, np.int64) if tracked else None)
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
+    def __call__(self, x: ArrayLike) -> Array:
         return F.batch_norm(*self._arguments(x))
 
-    def forward(self, x: np.ndarray) -> tuple[np.ndarray, Callable[..., Any]]:
+    def forward(self, x: ArrayLike) -> tuple[Array, LayerBackprop]:
         y, ctx = F.batch_norm_forward(*self._arguments(x))
 
         def backprop(dy, *, need_dx=True):
@@ -59,7 +62,7 @@ class _BatchNorm(Module):
 
         return y, backprop
 
-    def _arguments(self, x: np.ndarray) -> tuple[Any, ...]:
+    def _arguments(self, x: Any) -> tuple[Any, ...]:
         x = _check.array("x", x, self.ranks)
         if x.shape[1] != self.num_features:
             raise ValueError(f"x: expected {self.num_features} channels, got shape {x.shape}")
@@ -107,7 +110,7 @@ class LayerNorm(Affine, op="layer_norm"):
     arguments = ("normalized_shape", "eps")
 
     def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-5, elementwise_affine: bool = True,
-                 bias: bool = True, *, dtype: Any = np.float32) -> None:
+                 bias: bool = True, *, dtype: DTypeLike = np.float32) -> None:
         self.normalized_shape = check_normalized_shape(normalized_shape)
         self.eps = _check.number("eps", eps, 0)
         self.elementwise_affine, bias = _check.flag("elementwise_affine", elementwise_affine), _check.flag("bias", bias)
@@ -129,7 +132,7 @@ class GroupNorm(Affine, op="group_norm"):
     arguments = ("num_groups", "eps")
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *,
-                 dtype: Any = np.float32) -> None:
+                 dtype: DTypeLike = np.float32) -> None:
         self.num_groups = _check.integer("num_groups", num_groups, 1)
         self.num_channels = _check.integer("num_channels", num_channels, 1)
         if self.num_channels % self.num_groups:

@@ -1,5 +1,7 @@
 """Layers that are one op of `fastnn.functional` with its arguments, and parameters or none."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -8,6 +10,7 @@ import numpy as np
 
 from .. import _check
 from .. import functional as F
+from .._typing import Array, ArrayLike, Backprop, DTypeLike, LayerBackprop, MaybeArray, Seed, Shape
 from . import init
 from .module import Module
 
@@ -41,10 +44,10 @@ class OpLayer(Module):
 class Function(OpLayer):
     """The base of layers without parameters."""
 
-    def __call__(self, x: np.ndarray) -> Any:
+    def __call__(self, x: ArrayLike) -> Array:
         return self._op(x, **self._options())
 
-    def forward(self, x: np.ndarray) -> tuple[Any, Callable[..., Any]]:
+    def forward(self, x: ArrayLike) -> tuple[Array, Backprop]:
         y, ctx = self._op_forward(x, **self._options())
         op_backward = self._op_backward
 
@@ -57,10 +60,10 @@ class Function(OpLayer):
 class Affine(OpLayer):
     """The base of layers with a weight and, if asked for, a bias."""
 
-    weight: np.ndarray
-    bias: np.ndarray | None
+    weight: Array
+    bias: MaybeArray
 
-    def _init_parameters(self, weight_shape: tuple[int, ...], bias: bool, dtype: Any, rng: init.Seed,
+    def _init_parameters(self, weight_shape: Shape, bias: bool, dtype: DTypeLike, rng: Seed,
                          outputs: int | None = None) -> None:
         """Draw weight, of shape (outputs, ...what one output sums over), and bias, (outputs,).
 
@@ -71,10 +74,10 @@ class Affine(OpLayer):
         self.register_parameter("weight", init.uniform(weight_shape, fan_in, generator, dtype))
         self.register_parameter("bias", init.uniform((outputs,), fan_in, generator, dtype) if bias else None)
 
-    def __call__(self, x: np.ndarray) -> Any:
+    def __call__(self, x: ArrayLike) -> Array:
         return self._op(x, weight=self.weight, bias=self.bias, **self._options())
 
-    def forward(self, x: np.ndarray) -> tuple[Any, Callable[..., Any]]:
+    def forward(self, x: ArrayLike) -> tuple[Array, LayerBackprop]:
         y, ctx = self._op_forward(x, weight=self.weight, bias=self.bias, **self._options())
 
         def backprop(dy, *, need_dx=True):

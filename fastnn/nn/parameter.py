@@ -1,10 +1,13 @@
 """A trainable array and its gradient."""
 
+from __future__ import annotations
+
 from _thread import allocate_lock  # what threading.Lock is; importing threading costs a millisecond
 
 import numpy as np
 
 from .. import _check
+from .._typing import Array, ArrayLike
 
 
 class Parameter:
@@ -21,36 +24,36 @@ class Parameter:
     __slots__ = ("_data", "_grad", "_lock", "name")
     name: str
 
-    def __init__(self, data: np.ndarray, name: str = "") -> None:
+    def __init__(self, data: ArrayLike, name: str = "") -> None:
         self._data = np.array(_check.array("data", data))  # an array of its own
-        self._grad: np.ndarray | None = None
+        self._grad: Array | None = None
         self._lock = allocate_lock()
         self.name = name
 
     @property
-    def data(self) -> np.ndarray:
+    def data(self) -> Array:
         return self._data
 
     @data.setter
-    def data(self, value: np.ndarray) -> None:
+    def data(self, value: ArrayLike) -> None:
         np.copyto(self._data, self.check(self.name or "data", value))
 
     @property
-    def grad(self) -> np.ndarray | None:
+    def grad(self) -> Array | None:
         return self._grad
 
     @grad.setter
-    def grad(self, value: np.ndarray | None) -> None:
+    def grad(self, value: ArrayLike | None) -> None:
         self._grad = None if value is None else self.check(f"{self.name or 'parameter'}.grad", value)
 
-    def add_grad(self, grad: np.ndarray) -> None:
+    def add_grad(self, grad: ArrayLike) -> None:
         """Add an array of data's shape and dtype to the gradient; safe from several threads at once.
 
         The first array after `zero_grad` becomes the gradient itself, it is not copied: hand over a fresh one.
         """
         self.accumulate(self.check(f"{self.name or 'parameter'}.grad", grad))
 
-    def accumulate(self, grad: np.ndarray) -> None:
+    def accumulate(self, grad: Array) -> None:
         """`add_grad` of an array that is known to fit."""
         with self._lock:
             if self._grad is None:
@@ -58,14 +61,14 @@ class Parameter:
             else:
                 self._grad += grad
 
-    def check(self, name: str, value: np.ndarray) -> np.ndarray:
+    def check(self, name: str, value: ArrayLike) -> Array:
         """Return `value` as an array that fits this parameter, or raise an error that calls it `name`."""
         return _check.like(name, value, self._data)
 
-    def __getstate__(self):
+    def __getstate__(self) -> tuple[Array, Array | None, str]:
         return self._data, self._grad, self.name
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: tuple[Array, Array | None, str]) -> None:
         self._data, self._grad, self.name = state
         self._lock = allocate_lock()
 

@@ -1,9 +1,12 @@
 """Pooling. x: (N, C, H, W) or (C, H, W); y: (N, C, P, Q) or (C, P, Q)."""
 
-from .. import _check
-from .op import Function
+from __future__ import annotations
 
-Extent = int | tuple[int, int]
+from typing import TYPE_CHECKING
+
+from .. import _check
+from .._typing import ArrayLike, Backprop, Extent, MaybeArray, Single
+from .op import Function
 
 
 class MaxPool2d(Function, op="max_pool2d"):
@@ -16,6 +19,11 @@ class MaxPool2d(Function, op="max_pool2d"):
     """
 
     arguments = ("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode")
+
+    if TYPE_CHECKING:  # with return_indices it is (y, indices)
+
+        def __call__(self, x: ArrayLike) -> MaybeArray: ...
+        def forward(self, x: ArrayLike) -> tuple[MaybeArray, Backprop]: ...
 
     def __init__(self, kernel_size: Extent, stride: Extent | None = None, padding: Extent = 0, dilation: Extent = 1,
                  return_indices: bool = False, ceil_mode: bool = False) -> None:
@@ -38,7 +46,7 @@ class MaxPool1d(Function, op="max_pool1d"):
 
     arguments = ("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode")
 
-    def __init__(self, kernel_size: int, stride: int | None = None, padding: int = 0, dilation: int = 1,
+    def __init__(self, kernel_size: Single, stride: Single | None = None, padding: Single = 0, dilation: Single = 1,
                  return_indices: bool = False, ceil_mode: bool = False) -> None:
         self.kernel_size = _check.single("kernel_size", kernel_size, 1)
         self.stride = self.kernel_size if stride is None else _check.single("stride", stride, 1)

@@ -12,29 +12,46 @@ last step. `(y, state), backprop = layer.forward(x, state, lengths)`; `dx, dstat
 be None for zeros, and the dstate that comes back is None if no state was given.
 """
 
+from __future__ import annotations
+
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 import numpy as np
 
 from .. import _check
 from .. import functional as F
+from .._typing import (
+    Array,
+    ArrayLike,
+    DTypeLike,
+    GradientPair,
+    Lengths,
+    MaybeArray,
+    Nonlinearity,
+    Seed,
+    SequenceBackprop,
+    State,
+    StateLike,
+    StatePair,
+)
 from . import init
 from .cell import add_parameters
 from .op import OpLayer
 
-Lengths = np.ndarray | Sequence[int] | None
 
-
-class _Recurrent(OpLayer):
+class _Recurrent(OpLayer, Generic[StateLike, State]):
     """What the three share: layers on top of each other, one or two directions, dropout between layers."""
 
     n_gates: ClassVar[int] = 1
 
+    if TYPE_CHECKING:  # weight_ih_l0 and so on; None for a bias that is not there
+
+        def __getattr__(self, name: str) -> MaybeArray: ...
+
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
                  batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *,
-                 dtype: Any = np.float32, rng: init.Seed = None) -> None:
+                 dtype: DTypeLike = np.float32, rng: Seed = None) -> None:
         self.input_size = _check.integer("input_size", input_size, 0)
         self.hidden_size = _check.integer("hidden_size", hidden_size, 1)
         self.num_layers = _check.integer("num_layers", num_layers, 1)
@@ -53,12 +70,12 @@ class _Recurrent(OpLayer):
                 self._names.append(add_parameters(
                     self, suffix, width, self.hidden_size, self.bias, dtype, self._rng))
 
-    def __call__(self, x: np.ndarray, state: Any = None, lengths: Lengths = None) -> tuple[np.ndarray, Any]:
+    def __call__(self, x: ArrayLike, state: StateLike | None = None, lengths: Lengths = None) -> tuple[Array, State]:
         return self._run(x, state, lengths, tape=None)
 
     def forward(
-        self, x: np.ndarray, state: Any = None, lengths: Lengths = None,
-    ) -> tuple[tuple[np.ndarray, Any], Callable[..., tuple[Any, Any]]]:
+        self, x: ArrayLike, state: StateLike | None = None, lengths: Lengths = None,
+    ) -> tuple[tuple[Array, State], SequenceBackprop[StateLike, State]]:
         tape: list[tuple[Any, list[Any]]] = []
         result = self._run(x, state, lengths, tape)
         y_shape = result[0].shape
@@ -152,7 +169,7 @@ class _Recurrent(OpLayer):
         return text
 
 
-class RNN(_Recurrent, op="rnn"):
+class RNN(_Recurrent[ArrayLike, Array], op="rnn"):
     """`RNNCell` over sequences: x (T, N, input_size) -> y (T, N, D * hidden_size), D = 2 if bidirectional.
 
     `y, h = rnn(x, state=None, lengths=None)`, with state and h (num_layers * D, N, hidden_size).
@@ -163,15 +180,15 @@ class RNN(_Recurrent, op="rnn"):
 
     arguments = ("nonlinearity",)
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh",
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: Nonlinearity = "tanh",
                  bias: bool = True, batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *,
-                 dtype: Any = np.float32, rng: init.Seed = None) -> None:
+                 dtype: DTypeLike = np.float32, rng: Seed = None) -> None:
         self.nonlinearity = _check.choice("nonlinearity", nonlinearity, ("tanh", "relu"))
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
                          dtype=dtype, rng=rng)
 
 
-class LSTM(_Recurrent, op="lstm"):
+class LSTM(_Recurrent[GradientPair, StatePair], op="lstm"):
     """`LSTMCell` over sequences: x (T, N, input_size) -> y (T, N, D * hidden_size), D = 2 if bidirectional.
 
     `y, (h, c) = lstm(x, state=None, lengths=None)`, with state (h, c), each (num_layers * D, N, hidden_size).
@@ -198,7 +215,7 @@ class LSTM(_Recurrent, op="lstm"):
         return tuple(np.stack(part) for part in zip(*states, strict=True))
 
 
-class GRU(_Recurrent, op="gru"):
+class GRU(_Recurrent[ArrayLike, Array], op="gru"):
     """`GRUCell` over sequences: x (T, N, input_size) -> y (T, N, D * hidden_size), D = 2 if bidirectional.
 
     `y, h = gru(x, state=None, lengths=None)`, with state and h (num_layers * D, N, hidden_size).

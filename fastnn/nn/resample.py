@@ -1,9 +1,10 @@
 """Layers that make images of another size."""
 
+from __future__ import annotations
+
+from .._typing import Extent, Interpolation, OutputSize
 from ..functional.resample import check_interpolation, check_output_size
 from .op import Function
-
-Extent = int | tuple[int, int]
 
 
 class AdaptiveAvgPool2d(Function, op="adaptive_avg_pool2d"):
@@ -15,7 +16,7 @@ class AdaptiveAvgPool2d(Function, op="adaptive_avg_pool2d"):
 
     arguments = ("output_size",)
 
-    def __init__(self, output_size: int | tuple[int | None, int | None] | None) -> None:
+    def __init__(self, output_size: OutputSize) -> None:
         self.output_size = check_output_size(output_size)
 
 
@@ -31,7 +32,7 @@ class Upsample(Function, op="interpolate"):
     arguments = ("size", "scale_factor", "mode", "align_corners")
 
     def __init__(self, size: Extent | None = None, scale_factor: float | tuple[float, float] | None = None,
-                 mode: str = "nearest", align_corners: bool | None = None) -> None:
+                 mode: Interpolation = "nearest", align_corners: bool | None = None) -> None:
         self.size, self.scale_factor, _ = check_interpolation(size, scale_factor, mode, align_corners)
         self.mode, self.align_corners = mode, align_corners
 

@@ -1,5 +1,7 @@
 """Gradient clipping, between backprop and the optimiser's step."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable
 

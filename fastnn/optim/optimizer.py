@@ -1,5 +1,7 @@
 """The optimisers. A step goes through each array in blocks that stay in the cache, with scratch made once."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
@@ -7,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import _check
+from .._typing import Array
 from ..nn.parameter import Parameter
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
@@ -55,7 +58,7 @@ class Optimizer:
                 blocks = [a[start:start + BLOCK] for a in arrays]
                 self._update(self._steps[i], self._scratch[p.data.dtype][:, :blocks[0].size], *blocks)
 
-    def _update(self, step: int, scratch: np.ndarray, data: np.ndarray, grad: np.ndarray, *state: np.ndarray) -> None:
+    def _update(self, step: int, scratch: Array, data: Array, grad: Array, *state: Array) -> None:
         """Update a block of one parameter, in place. step: from 1; scratch: two blocks to write on."""
         raise NotImplementedError
 

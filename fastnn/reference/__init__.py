@@ -4,10 +4,16 @@
 other function there. The arithmetic itself stands in this package, one family of ops a file.
 """
 
+from __future__ import annotations
+
 import functools
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from . import backend
+
+if TYPE_CHECKING:  # what `__getattr__` finds
+    from ..functional import *
 
 # Loading `linear.py` binds its name here, where `linear` shall be the function: `__getattr__` sees missing names only.
 for _name, _value in list(globals().items()):
@@ -15,7 +21,7 @@ for _name, _value in list(globals().items()):
         del globals()[_name]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     from .. import _backend, functional
 
     if name.startswith("_") or name not in functional.__all__:
@@ -31,7 +37,7 @@ def __getattr__(name):
     return on_reference
 
 
-def __dir__():
+def __dir__() -> list[str]:
     from .. import functional
 
     return sorted({*globals(), *functional.__all__})

@@ -1,3 +1,0 @@
-from ..functional import *
-
-def __dir__() -> list[str]: ...
