@@ -6,14 +6,15 @@ Layers are in `fastnn.nn`, the functions under them in `fastnn.functional`, opti
 
 __version__ = "0.1.0"
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import functional, nn, optim, reference
-from ._backend import use_backend
 from ._config import get_conv_algorithm, memory_stats, set_conv_algorithm, set_memory_limit, show_config
 from ._threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
+    from . import functional, nn, optim, reference
+    from ._backend import use_backend
     from .serialization import load, save
 
 __all__ = [
@@ -34,18 +35,18 @@ __all__ = [
     "use_backend",
 ]
 
-_LATER = {"load": "serialization", "save": "serialization"}  # what not every program needs is imported when it is used
+# Imported when they are first used, so that a program pays for what it uses only.
+_SUBMODULES = ("functional", "nn", "optim", "reference", "serialization")
+_HOMES = {"load": "serialization", "save": "serialization", "use_backend": "_backend"}
 
 
 def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
-    if name in _LATER:
-        return getattr(import_module(f".{_LATER[name]}", __name__), name)
-    if name in _LATER.values():
+    if name in _SUBMODULES:
         return import_module(f".{name}", __name__)
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, *_LATER.values()})
+    return sorted({*globals(), *_SUBMODULES, *_HOMES})

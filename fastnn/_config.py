@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any
 
-from . import _backend, _check, _geometry, _threads
+from . import _check, _geometry, _threads
 from .native import _blocks, _runtime, conv2d
 
 DEFAULT_MEMORY_LIMIT = 1 << 28
@@ -14,7 +14,7 @@ DEFAULT_MEMORY_LIMIT = 1 << 28
 
 def show_config() -> dict[str, Any]:
     """Print the version, backend, instruction sets, OpenMP and threads; return the same as a dict."""
-    from . import __version__
+    from . import __version__, _backend
 
     config: dict[str, object] = {
         "version": __version__,

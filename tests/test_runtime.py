@@ -130,7 +130,7 @@ def test_backend_by_environment(name):
 
 
 def test_backend_unknown_raises():
-    done = python("import fastnn", FASTNN_BACKEND="cuda")
+    done = python("import fastnn.functional", FASTNN_BACKEND="cuda")
     assert done.returncode != 0
     assert "backend: expected one of 'native', 'reference', got 'cuda'" in done.stderr
     with pytest.raises(ValueError, match="backend: expected one of"), fastnn.use_backend("cuda"):
