@@ -23,11 +23,15 @@ CALLS = {  # keyword arguments, `out` last; gradients come for `x` and the array
     "layer_norm": lambda: {"x": ones(3, 2, 4), "normalized_shape": (2, 4), "weight": ones(2, 4), "bias": ones(2, 4),
                            "out": ones(3, 2, 4)},
     "max_pool1d": lambda: {"x": ones(2, 3, 6), "kernel_size": 2, "out": ones(2, 3, 3)},
+    "scaled_dot_product_attention": lambda: {
+        "query": ones(2, 4, 3), "key": ones(2, 5, 3), "value": ones(2, 5, 6), "attn_mask": np.tri(4, 5, dtype=bool),
+        "out": ones(2, 4, 6)},
 }
 GRADIENTS = {  # the arguments that backward returns gradients of, in its order
     **dict.fromkeys(("batch_norm", "conv1d", "conv_transpose2d", "group_norm", "layer_norm"), ("x", "weight", "bias")),
     **dict.fromkeys(("adaptive_avg_pool2d", "dropout2d", "interpolate", "max_pool1d"), ("x",)),
     "embedding": ("weight",),
+    "scaled_dot_product_attention": ("query", "key", "value"),
 }
 
 

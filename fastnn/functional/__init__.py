@@ -1,6 +1,7 @@
 """The public functions. Three for each op: `op(...) -> y`, `op_forward(...) -> (y, ctx)`, `op_backward(dy, ctx)`."""
 
 from .activation import *
+from .attention import *
 from .batch_norm import *
 from .class_loss import *
 from .conv import *
@@ -54,6 +55,7 @@ __all__ = [  # in full: type checkers read no more than a plain list
     "relu", "relu_forward", "relu_backward",
     "rnn", "rnn_forward", "rnn_backward",
     "rnn_cell", "rnn_cell_forward", "rnn_cell_backward",
+    "scaled_dot_product_attention", "scaled_dot_product_attention_forward", "scaled_dot_product_attention_backward",
     "sigmoid", "sigmoid_forward", "sigmoid_backward",
     "silu", "silu_forward", "silu_backward",
     "softmax", "softmax_forward", "softmax_backward",

@@ -20,6 +20,7 @@ from ..reference.activation import (  # NumPy, until something compiled is measu
     tanh_backward_input,
     tanh_forward,
 )
+from ..reference.attention import bmm
 from ..reference.embedding import embedding_forward
 from ..reference.norm import (
     channel_combine,
@@ -51,6 +52,7 @@ __all__ = [
     "avg_pool2d_forward",
     "bilinear2d_backward_input",
     "bilinear2d_forward",
+    "bmm",
     "channel_combine",
     "channel_moments",
     "channel_scale",

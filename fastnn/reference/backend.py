@@ -20,6 +20,7 @@ from .activation import (
     tanh_backward_input,
     tanh_forward,
 )
+from .attention import bmm
 from .conv2d import conv2d_backward_input, conv2d_backward_weight, conv2d_forward
 from .embedding import embedding_backward_weight, embedding_forward
 from .gru import gru_backward, gru_forward
@@ -57,6 +58,7 @@ __all__ = [
     "avg_pool2d_forward",
     "bilinear2d_backward_input",
     "bilinear2d_forward",
+    "bmm",
     "channel_combine",
     "channel_moments",
     "channel_scale",
