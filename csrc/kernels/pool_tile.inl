@@ -240,8 +240,8 @@ INLINE void NAME(pool_one_tile)(int is_max, int with_taps, const fnn_pool2d *g, 
     ptrdiff_t bottom = fnn_min(g->in_h, (p0 + np - 1) * g->stride_h - g->pad_h + (g->kernel_h - 1) * g->dilation_h + 1);
     int has_nan = NAME(stage)(g, tile, top, bottom, q0 * g->stride_w - g->pad_w, x, is_max ? -(REAL)INFINITY : 0,
                               cells.copy.pixels);
-    NAME(meet_columns_of)(is_max, with_taps, is_max && has_nan, g->kernel_w, (bottom - top - 1) * pitch + nq, tile->offset,
-                          cells.copy.pixels, cells.best, cells.with.tap);
+    NAME(meet_columns_of)(is_max, with_taps, is_max && has_nan, g->kernel_w, (bottom - top - 1) * pitch + nq,
+                          tile->offset, cells.copy.pixels, cells.best, cells.with.tap);
     if (with_taps && q0 * g->stride_w < g->pad_w)
         for (ptrdiff_t h = top; h < bottom; h++) NAME(skip_padding)(g, q0, nq, cells.with.tap + (h - top) * pitch);
     if (!is_max)
@@ -250,8 +250,8 @@ INLINE void NAME(pool_one_tile)(int is_max, int with_taps, const fnn_pool2d *g, 
         fnn_span rows = fnn_rows(g, p);
         ptrdiff_t from = (rows.start + rows.low * g->dilation_h - top) * pitch;
         REAL *to = y + p * g->out_w + q0;
-        NAME(meet_rows_of)(is_max, with_taps, is_max && has_nan, rows.high - rows.low, g->dilation_h * pitch, nq, g->kernel_w,
-                           rows.low * g->kernel_w, cells.best + from, with_taps ? cells.with.tap + from : NULL,
+        NAME(meet_rows_of)(is_max, with_taps, is_max && has_nan, rows.high - rows.low, g->dilation_h * pitch, nq,
+                           g->kernel_w, rows.low * g->kernel_w, cells.best + from, with_taps ? cells.with.tap + from : NULL,
                            cells.with.width, is_max ? 1 : fnn_mean_height(g, p, include_pad), to,
                            nq < g->out_w ? to + nq : y_end, cells.copy.taps + (p - p0) * nq);
     }
