@@ -38,7 +38,8 @@ lint: .venv-lint/.ready
 	PATH="$(CURDIR)/.venv-lint/bin:$$PATH" cython-lint fastnn  # it runs pycodestyle
 	$(ISOLATED) .venv-lint/bin/mypy
 	cd tests && $(ISOLATED) $(CURDIR)/.venv-lint/bin/mypy --config-file= --strict downstream/src test_typing.py
-	$(ISOLATED) .venv-lint/bin/stubtest --allowlist .ci/stubtest.allow --ignore-unused-allowlist fastnn
+	$(ISOLATED) .venv-lint/bin/stubtest --mypy-config-file pyproject.toml --allowlist .ci/stubtest.allow \
+	    --ignore-unused-allowlist fastnn
 
 # Both wheels, the one from the checkout and the one from the unpacked sdist, must hold the same files.
 # Also prints the wheel's size, and what importing fastnn costs beyond NumPy.
