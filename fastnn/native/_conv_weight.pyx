@@ -7,13 +7,14 @@ The sum runs over blocks of pixels in their order. Where the weights alone are t
 is split into parts, as many as the shapes say, that are added up in their order: no bit depends on the threads.
 """
 
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport prange
 from libc.string cimport memset
 
 from ._convolve cimport Convolution
 from ._im2col cimport Band, copy_band, is_plain, set_band, split_pixels, tap_offsets
 from ._kernels cimport col_sum, gather, gemm, igemm, lanes, pack_t, round_up, tile_width
-from ._runtime cimport fnn_alloc, fnn_free, gemm_ns, real, threads_for
+from ._runtime cimport (FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn_share, fnn_share_out, gemm_ns, real,
+                        threads_for)
 
 cdef enum:
     PIXELS = 256            # of a block
@@ -39,6 +40,7 @@ cdef struct Plan:
     Source source
     Py_ssize_t width                        # of a panel of dy^T; the last one may be wider than its filters
     int threads
+    fnn_share *shares
     Py_ssize_t *in_copy                     # of the taps
     Py_ssize_t *pixel_in_copy               # of the band's pixels
     Py_ssize_t *in_panel                    # of the pixels of a panel of dy^T
@@ -49,7 +51,7 @@ cdef struct Plan:
 cdef int convolve_weight(const Convolution *conv, const real *dy, const real *x, real *dweight,
                          real *dbias) noexcept nogil:
     cdef Plan plan
-    cdef Py_ssize_t task, lists, pixels, scratch_size, sums_size, bias_size, blocks
+    cdef Py_ssize_t task, worker, shares, lists, pixels, scratch_size, sums_size, bias_size, blocks
     cdef char *memory
     cdef real *scratch
     cdef real *sums
@@ -62,11 +64,14 @@ cdef int convolve_weight(const Convolution *conv, const real *dy, const real *x,
                             + plan.dy_t + plan.width, 16)
     sums_size = round_up(plan.parts * plan.part_sums, 16)
     bias_size = plan.parts * conv.groups * plan.filters
-    memory = <char *>fnn_alloc(lists + (plan.threads * scratch_size + sums_size + bias_size) * sizeof(real))
+    shares = plan.threads * FNN_SHARE_BYTES
+    memory = <char *>fnn_alloc(shares + lists + (plan.threads * scratch_size + sums_size + bias_size) * sizeof(real))
     if memory == NULL:
         return -1
-    plan.in_copy = <Py_ssize_t *>memory
-    sums = <real *>(memory + lists)
+    plan.shares = <fnn_share *>memory
+    fnn_share_out(plan.shares, plan.threads, plan.parts * conv.groups * plan.tasks_c)
+    plan.in_copy = <Py_ssize_t *>(memory + shares)
+    sums = <real *>(memory + shares + lists)
     bias_sums = sums + sums_size
     scratch = bias_sums + bias_size
     plan.pixel_in_copy = plan.in_copy + plan.block_taps
@@ -76,10 +81,9 @@ cdef int convolve_weight(const Convolution *conv, const real *dy, const real *x,
         split_pixels(&conv.w, &plan.band, plan.band.rows, 0, pixels, 1, plan.pixel_in_copy, NULL)
         for task in range(plan.pixels):
             plan.in_panel[task] = task * plan.width
-    for task in prange(plan.parts * conv.groups * plan.tasks_c, num_threads=plan.threads, schedule="dynamic",
-                       use_threads_if=plan.threads > 1):
-        weight_task(conv, &plan, task, dy, x, sums, bias_sums if dbias != NULL else NULL,
-                    scratch + threadid() * scratch_size)
+    for worker in prange(plan.threads, num_threads=plan.threads, schedule="static", use_threads_if=plan.threads > 1):
+        weight_tasks(conv, &plan, worker, dy, x, sums, bias_sums if dbias != NULL else NULL,
+                     scratch + worker * scratch_size)
     blocks = (conv.rows + lanes(sizeof(real)) - 1) // lanes(sizeof(real))
     if dweight != NULL:
         for task in prange(conv.groups * blocks, num_threads=plan.threads, schedule="static",
@@ -134,6 +138,14 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize, bi
     if weights and plan.source == GATHER:
         plan.panel = plan.block_taps * plan.pixels
     plan.part_sums = conv.groups * conv.channels * kernel * plan.filters if weights else 0
+
+
+cdef void weight_tasks(const Convolution *conv, const Plan *plan, Py_ssize_t worker, const real *dy, const real *x,
+                       real *sums, real *bias_sums, real *scratch) noexcept nogil:
+    cdef Py_ssize_t task = fnn_next_task(plan.shares, plan.threads, worker)
+    while task >= 0:
+        weight_task(conv, plan, task, dy, x, sums, bias_sums, scratch)
+        task = fnn_next_task(plan.shares, plan.threads, worker)
 
 
 cdef void weight_task(const Convolution *conv, const Plan *plan, Py_ssize_t task, const real *dy, const real *x,

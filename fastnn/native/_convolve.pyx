@@ -6,11 +6,12 @@ run over the ends of the rows, or over panels of taps x pixels that are gathered
 one sequential chain over channels and taps, so no bit depends on any of these choices.
 """
 
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport prange
 
 from ._im2col cimport Band, copy_band, is_plain, set_band, split_pixels, tap_offsets
 from ._kernels cimport gather, igemm, lanes, pack, round_up, spread, tile_width
-from ._runtime cimport fnn_alloc, fnn_free, gemm_ns, real, threads_for
+from ._runtime cimport (FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn_share, fnn_share_out, gemm_ns, real,
+                        threads_for)
 
 cdef enum:
     PIXELS = 768            # of a task, roughly
@@ -37,6 +38,7 @@ cdef struct Plan:
     Py_ssize_t copy, panel                  # elements of a thread's scratch memory
     Py_ssize_t tile                         # elements of a task's own outputs; 0: they go straight to `out`
     int threads
+    fnn_share *shares
     Py_ssize_t *in_copy
     Py_ssize_t *in_weight
     Py_ssize_t *in_panel
@@ -45,26 +47,28 @@ cdef struct Plan:
 cdef int convolve(const Convolution *conv, const real *weight, const real *src, const real *bias,
                   real *out) noexcept nogil:
     cdef Plan plan
-    cdef Py_ssize_t task, t, scratch_size, lists_size
+    cdef Py_ssize_t worker, t, scratch_size, shares_size, lists_size
     cdef char *memory
     cdef real *scratch
     make_plan(&plan, conv, sizeof(real))
     scratch_size = round_up(plan.copy + plan.panel + plan.tile, 16)
     lists_size = round_up(2 * plan.taps + plan.panel_taps, 8) * sizeof(Py_ssize_t)
-    memory = <char *>fnn_alloc(lists_size + plan.threads * scratch_size * sizeof(real))
+    shares_size = plan.threads * FNN_SHARE_BYTES
+    memory = <char *>fnn_alloc(shares_size + lists_size + plan.threads * scratch_size * sizeof(real))
     if memory == NULL:
         return -1
-    plan.in_copy = <Py_ssize_t *>memory
+    plan.shares = <fnn_share *>memory
+    fnn_share_out(plan.shares, plan.threads, conv.groups * plan.image_blocks * plan.bands * plan.row_blocks)
+    plan.in_copy = <Py_ssize_t *>(memory + shares_size)
     plan.in_weight = plan.in_copy + plan.taps
     plan.in_panel = plan.in_weight + plan.taps
-    scratch = <real *>(memory + lists_size)
+    scratch = <real *>(memory + shares_size + lists_size)
     tap_offsets(&conv.h, &conv.w, &plan.band, plan.channels, plan.in_copy)
     weight_offsets(conv, plan.channels, plan.in_weight)
     for t in range(plan.panel_taps):
         plan.in_panel[t] = t * plan.width
-    for task in prange(conv.groups * plan.image_blocks * plan.bands * plan.row_blocks, num_threads=plan.threads,
-                       schedule="dynamic", use_threads_if=plan.threads > 1):
-        convolve_task(conv, &plan, task, weight, src, bias, out, scratch + threadid() * scratch_size)
+    for worker in prange(plan.threads, num_threads=plan.threads, schedule="static", use_threads_if=plan.threads > 1):
+        convolve_tasks(conv, &plan, worker, weight, src, bias, out, scratch + worker * scratch_size)
     fnn_free(memory)
     return 0
 
@@ -147,6 +151,14 @@ cdef Tiling choose_tiling(const Plan *plan, const Convolution *conv, int vector)
     if gathered <= by_rows and gathered <= flat:
         return GATHER
     return ROWS if by_rows <= flat else FLAT
+
+
+cdef void convolve_tasks(const Convolution *conv, const Plan *plan, Py_ssize_t worker, const real *weight,
+                         const real *src, const real *bias, real *out, real *scratch) noexcept nogil:
+    cdef Py_ssize_t task = fnn_next_task(plan.shares, plan.threads, worker)
+    while task >= 0:
+        convolve_task(conv, plan, task, weight, src, bias, out, scratch)
+        task = fnn_next_task(plan.shares, plan.threads, worker)
 
 
 cdef void convolve_task(const Convolution *conv, const Plan *plan, Py_ssize_t task, const real *weight,

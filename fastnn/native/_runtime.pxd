@@ -14,6 +14,13 @@ cdef int threads_for(double nanoseconds, Py_ssize_t tasks) noexcept nogil
 # Nanoseconds of a product on one core, roughly: what `threads_for` wants to know.
 cdef double gemm_ns(double multiply_adds) noexcept nogil
 
+cdef extern from "fnn_tasks.h" nogil:
+    ctypedef struct fnn_share:
+        pass
+    enum: FNN_SHARE_BYTES
+    void fnn_share_out(fnn_share *shares, Py_ssize_t workers, Py_ssize_t tasks)
+    Py_ssize_t fnn_next_task(fnn_share *shares, Py_ssize_t workers, Py_ssize_t worker)
+
 cdef extern from "fnn_memory.h" nogil:
     void *fnn_alloc(size_t bytes)
     void fnn_free(void *p)
