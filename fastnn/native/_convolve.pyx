@@ -15,7 +15,7 @@ from ._runtime cimport (FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn
 
 cdef enum:
     PIXELS = 768            # of a task, roughly
-    TAPS = 288              # of a panel, at most
+    TAPS = 576              # of a panel, at most
     COPY_BYTES = 1 << 18    # of a task's copy, roughly
     FLAT_BYTES = 1 << 19    # the same for FLAT, which copies all channels at once
     MAX_PANEL = 128         # pixels: no tile is wider
