@@ -10,14 +10,16 @@ from cython.parallel cimport prange
 
 from ._im2col cimport Band, copy_band, is_plain, set_band, split_pixels, tap_offsets
 from ._kernels cimport gather, igemm, lanes, pack, round_up, spread, tile_width
-from ._runtime cimport (FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn_share, fnn_share_out, gemm_ns, real,
-                        threads_for)
+from ._runtime cimport (FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn_share, fnn_share_out, gemm_ns, isa,
+                        real, threads_for)
 
 cdef enum:
     PIXELS = 768            # of a task, roughly
     TAPS = 576              # of a panel, at most
     COPY_BYTES = 1 << 18    # of a task's copy, roughly
     FLAT_BYTES = 1 << 19    # the same for FLAT, which copies all channels at once
+    L1_BYTES = 24 << 10     # of the first cache, for what a tile reads again and again
+    TALL_TILE = 6           # rows
     MAX_PANEL = 128         # pixels: no tile is wider
 
 cdef enum Tiling:
@@ -89,7 +91,7 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) no
     cdef int vector = lanes(<int>itemsize)
     share_out(plan, conv, pixels, kernel)
     plan.width = tile_width(<int>itemsize)
-    plan.tiling = choose_tiling(plan, conv, vector)
+    plan.tiling = choose_tiling(plan, conv, vector, itemsize)
     if plan.tiling == FLAT:   # its tiles are not added to: all channels at once, of fewer rows if need be
         copy_bytes = conv.channels * plan.band.channel * itemsize
         while copy_bytes > FLAT_BYTES and plan.band.rows > 1:
@@ -134,20 +136,24 @@ cdef void share_out(Plan *plan, const Convolution *conv, Py_ssize_t pixels, Py_s
     plan.threads = <int>min(<Py_ssize_t>threads, tasks * plan.row_blocks)
 
 
-cdef Tiling choose_tiling(const Plan *plan, const Convolution *conv, int vector) noexcept nogil:
+cdef Tiling choose_tiling(const Plan *plan, const Convolution *conv, int vector, Py_ssize_t itemsize) noexcept nogil:
     """The cheapest, in cycles for a tap of the band: a multiply-add of vectors takes one, to gather a vector 2.5."""
     cdef Py_ssize_t images = plan.band.images, band = plan.band.rows, width = conv.w.out, rows = plan.rows
     cdef Py_ssize_t taps, across, along
-    cdef double gathered, by_rows, flat
+    cdef double gathered, by_rows, flat, slow = 1.0
     taps = conv.channels * conv.h.taps * conv.w.taps
     if is_plain(&conv.h) and is_plain(&conv.w) and images == 1:
         return PLAIN
     across = (width + vector - 1) // vector
     along = ((band - 1) * plan.band.pitch + width + vector - 1) // vector
+    # Where what a tile reads of the copy does not stay in L1, low tiles read it from L2 more often than that delivers.
+    if rows > isa.f32.mr_max[isa.f32.nv_max] and isa.f32.mr_max[isa.f32.nv_max] < TALL_TILE and (
+            taps * plan.width * itemsize > L1_BYTES):
+        slow = 1.15
     # Tiles of fewer than four accumulators wait for their own sums.
     gathered = ((images * band * width + vector - 1) // vector) * (2.5 + max(rows, 4.0 * vector / plan.width))
-    by_rows = images * band * across * max(<double>rows, 4.0 / min(across, plan.width // vector))
-    flat = images * along * (max(rows, 4.0 * vector / plan.width) + 3.0 * rows / taps)
+    by_rows = slow * images * band * across * max(<double>rows, 4.0 / min(across, plan.width // vector))
+    flat = slow * images * along * (max(rows, 4.0 * vector / plan.width) + 3.0 * rows / taps)
     if gathered <= by_rows and gathered <= flat:
         return GATHER
     return ROWS if by_rows <= flat else FLAT
