@@ -1,4 +1,4 @@
-"""The compiled conv2d, direct path, against the reference: every ISA, number of threads and dtype, every way of tiling."""
+"""conv2d's direct path against the reference: every ISA, number of threads and dtype, every way of tiling."""
 
 from types import SimpleNamespace
 
