@@ -1,7 +1,7 @@
 """fastnn: CNN and RNN layers for NumPy, trained and run on a CPU.
 
-Layers are in `fastnn.nn`, the functions under them in `fastnn.functional`, optimisers in `fastnn.optim`; `save` and
-`load` are for files.
+Layers are in `fastnn.nn`, the functions under them in `fastnn.functional`, optimisers in `fastnn.optim`; `fit`
+trains, `save` and `load` are for files.
 """
 
 __version__ = "0.1.0"
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from . import functional, nn, optim, reference
     from ._backend import use_backend
     from .serialization import load, save
+    from .training import fit
 
 __all__ = [
     "__version__",
+    "fit",
     "functional",
     "get_conv_algorithm",
     "get_num_threads",
@@ -36,8 +38,8 @@ __all__ = [
 ]
 
 # Imported when they are first used, so that a program pays for what it uses only.
-_SUBMODULES = ("functional", "nn", "optim", "reference", "serialization")
-_HOMES = {"load": "serialization", "save": "serialization", "use_backend": "_backend"}
+_SUBMODULES = ("functional", "nn", "optim", "reference", "serialization", "training")
+_HOMES = {"fit": "training", "load": "serialization", "save": "serialization", "use_backend": "_backend"}
 
 
 def __getattr__(name: str) -> Any:

@@ -23,6 +23,7 @@ __all__ = ["FileFormatError", "load", "save"]
 
 STRUCTURE = "structure.json"  # the member of an .npz with the JSON text
 METADATA = "fastnn"  # its key in a .safetensors file's metadata
+ENDINGS = (".npz", ".safetensors")
 SMALL = 2**28  # bytes that a compressed file may unpack to, however small it is
 DTYPES = {np.dtype(f"<{code}") for code in ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?")}
 SCALARS = (bool, int, float, str, type(None))
@@ -89,10 +90,10 @@ def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> dict[
 
 
 def _by_ending(path: str, npz: Callable[..., Any], safetensors: Callable[..., Any]) -> Callable[..., Any]:
-    for ending, function in ((".npz", npz), (".safetensors", safetensors)):
+    for ending, function in zip(ENDINGS, (npz, safetensors)):
         if path.endswith(ending):
             return function
-    raise ValueError(f"path: expected a name that ends in .npz or .safetensors, got {path!r}")
+    raise ValueError(f"path: expected a name that ends in {' or '.join(ENDINGS)}, got {path!r}")
 
 
 def _umask() -> int:

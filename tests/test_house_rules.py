@@ -44,7 +44,7 @@ def test_layers_go_down_through_functional_only(folder):
 
 def test_library_imports_numpy_and_the_standard_library_only():
     allowed = {*sys.stdlib_module_names, "numpy", "fastnn", "cython"}
-    extras = {("serialization.py", "safetensors.numpy"), ("loop.py", "tqdm")}  # where a user installed them
+    extras = {("serialization.py", "safetensors.numpy"), ("batches.py", "tqdm")}  # where a user installed them
     found = {(path.name, name) for path in sources("fastnn", {".py"}) for name in map("".join, imports(path))
              if not name.startswith(".") and name.split(".")[0] not in allowed}
     assert found <= extras
