@@ -4,6 +4,9 @@
 
 #include "fnn_kernels.h"
 
+/* What a pixel gathers: gradients of max pooling, of average pooling, of a depthwise convolution. */
+enum { FNN_GATHER_WINNERS, FNN_GATHER_SHARES, FNN_GATHER_PRODUCTS };
+
 /* One axis of a window: where tap 0 lies, and which taps [low, high) lie on the image. */
 typedef struct {
     ptrdiff_t start, low, high;
@@ -60,6 +63,14 @@ static inline int fnn_is_2x2(const fnn_pool2d *g)
 {
     return g->kernel_h == 2 && g->kernel_w == 2 && g->stride_h == 2 && g->stride_w == 2 && !g->pad_h && !g->pad_w &&
            g->dilation_h == 1 && g->dilation_w == 1 && 2 * g->out_h <= g->in_h && 2 * g->out_w <= g->in_w;
+}
+
+/* Whether the depthwise kernels take such windows: few taps, and a row of tiles fits the cells of pool_tile.inl. */
+static inline int fnn_depthwise_fits(const fnn_pool2d *g)
+{
+    ptrdiff_t past = (g->kernel_w - 1) * g->dilation_w / g->stride_w, reach = (g->kernel_h - 1) * g->dilation_h + 1;
+    return g->kernel_h * g->kernel_w <= 256 && g->kernel_w <= 32 && g->stride_w <= 2 && past < 1024 && reach < 1024 &&
+           reach * g->stride_w * (64 + 2 * past) <= 2048;
 }
 
 static inline ptrdiff_t fnn_min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }

@@ -6,6 +6,7 @@
 #include "gemm.inl"
 #include "pack.inl"
 #include "pool.inl"
+#include "depthwise.inl" /* on the tiles of pool.inl */
 #include "conv.inl"
 #include "winograd.inl"
 
@@ -34,6 +35,9 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
         .max_pool2d_grad = NAME(max_pool2d_grad),
         .avg_pool2d = NAME(avg_pool2d),
         .avg_pool2d_grad = NAME(avg_pool2d_grad),
+        .depthwise = NAME(depthwise_forward),
+        .depthwise_grad = NAME(depthwise_grad),
+        .depthwise_weight = NAME(depthwise_weight),
         .pad_rows = NAME(pad_rows),
         .spread = NAME(spread),
         .gather = NAME(gather),

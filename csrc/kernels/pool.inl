@@ -138,7 +138,7 @@ static void NAME(max_pool2d_grad)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h
     NAME(grad_tile) tile;
     if (fnn_is_2x2(g))
         NAME(max_2x2_grad)(g, h0, h1, dy, taps, tap_bytes, dx);
-    else if (!NAME(plan_grad)(g, &tile))
+    else if (g->kernel_h * g->kernel_w > 16 * g->stride_h * g->stride_w || !NAME(plan_grad)(g, &tile))
         NAME(max_scatter)(g, h0, h1, dy, taps, tap_bytes, dx);
     else
         NAME(max_grad_tiles)(g, &tile, h0, h1, dy, taps, tap_bytes, dx);
@@ -222,7 +222,3 @@ static void NAME(avg_pool2d_grad)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h
         NAME(avg_grad_tiles)(g, &tile, h0, h1, include_pad, dy, dx);
 }
 
-#undef POOL_CELLS
-#undef POOL_TAPS
-#undef POOL_SOURCES
-#undef TAP_CELLS

@@ -2,19 +2,21 @@
  * tap is a unit-stride read. First the winner of each window's row is found, over all rows of the copy at once; the
  * winners of the rows then meet in row-major order, which keeps ties and NaNs where the definition has them. */
 #define POOL_CELLS (8192 / REAL_BYTES)
+#define POOL_COPY (POOL_CELLS + (POOL_TAPS + 3) * LANES)
 #define POOL_SOURCES 256
 #define POOL_TAPS 32 /* the widest window and the longest stride that are worth it */
 
 typedef struct {
-    ptrdiff_t np, nq;        /* windows down and across */
-    ptrdiff_t pitch, rows;   /* of a phase's copy, for a tile of full height */
+    ptrdiff_t np, nq;      /* windows down and across */
+    ptrdiff_t pitch, rows; /* of a phase's copy, for a tile of full height */
+    ptrdiff_t shift;       /* where the copy begins: so that the image's first pixel, not its padding, is aligned */
     ptrdiff_t offset[POOL_TAPS];
 } NAME(pool_tile);
 
 /* One tile's copy, and what becomes of it: the rows' winners (or sums), with their taps (or the windows' widths). */
 typedef struct {
-    union {
-        REAL pixels[POOL_CELLS + (POOL_TAPS + 1) * LANES];
+    _Alignas(FNN_VEC_BYTES) union {
+        REAL pixels[POOL_COPY];
         INT taps[POOL_CELLS + LANES]; /* of whole windows, once the pixels have been used */
     } copy;
     REAL best[POOL_CELLS + LANES];
@@ -31,16 +33,18 @@ static int NAME(plan_tile)(const fnn_pool2d *g, NAME(pool_tile) *tile)
     if (g->kernel_w > POOL_TAPS || g->stride_w > POOL_TAPS || past >= POOL_CELLS) return 0;
     for (tile->nq = g->out_w;; tile->nq = (tile->nq + 1) / 2) {
         tile->pitch = tile->nq + past;
+        if (tile->pitch > LANES - LANES / 4) tile->pitch = (tile->pitch + LANES - 1) / LANES * LANES;
         tile->rows = POOL_CELLS / (g->stride_w * tile->pitch);
         int is_tall = tile->rows >= fnn_min(3 * reach, g->in_h);
         if (is_tall || tile->nq <= 4 * LANES) break;
     }
     if (tile->rows < reach) return 0;
+    tile->shift = (LANES - fnn_ceil_div(g->pad_w, g->stride_w) % LANES) % LANES;
     tile->np = fnn_min((tile->rows - reach) / g->stride_h + 1, g->out_h);
     tile->rows = (tile->np - 1) * g->stride_h + reach;
     for (ptrdiff_t s = 0; s < g->kernel_w; s++) {
         ptrdiff_t at = s * g->dilation_w;
-        tile->offset[s] = at % g->stride_w * (tile->rows * tile->pitch + LANES) + at / g->stride_w;
+        tile->offset[s] = tile->shift + at % g->stride_w * (tile->rows * tile->pitch + LANES) + at / g->stride_w;
     }
     return 1;
 }
@@ -90,7 +94,7 @@ INLINE NAME(columns) NAME(columns_from)(const fnn_pool2d *g, ptrdiff_t pitch, pt
     NAME(columns) c;
     c.start = start;
     for (ptrdiff_t f = 0; f < g->stride_w; f++, start++) {
-        c.low[f] = start < 0 ? fnn_ceil_div(-start, g->stride_w) : 0;
+        c.low[f] = start < 0 ? fnn_min(pitch, fnn_ceil_div(-start, g->stride_w)) : 0;
         c.high[f] = fnn_max(c.low[f], fnn_min(pitch, fnn_ceil_div(g->in_w - start, g->stride_w)));
     }
     return c;
@@ -130,7 +134,7 @@ INLINE int NAME(stage_rows)(ptrdiff_t stride, const fnn_pool2d *g, const NAME(po
     NAME(v) zeros = {0};
     for (ptrdiff_t h = top; h < bottom; h++)
         NAME(stage_row)(stride, &columns, tile->pitch, tile->rows * tile->pitch + LANES, x + h * g->in_w,
-                        x + g->in_h * g->in_w, fill, to + (h - top) * tile->pitch, &zeros);
+                        x + g->in_h * g->in_w, fill, to + tile->shift + (h - top) * tile->pitch, &zeros);
     REAL sum = 0;
     for (int i = 0; i < LANES; i++) sum += zeros[i];
     return sum != 0;
@@ -238,10 +242,10 @@ INLINE void NAME(pool_one_tile)(int is_max, int with_taps, const fnn_pool2d *g, 
     ptrdiff_t pitch = tile->pitch;
     ptrdiff_t top = fnn_max(0, p0 * g->stride_h - g->pad_h);
     ptrdiff_t bottom = fnn_min(g->in_h, (p0 + np - 1) * g->stride_h - g->pad_h + (g->kernel_h - 1) * g->dilation_h + 1);
-    int has_nan = NAME(stage)(g, tile, top, bottom, q0 * g->stride_w - g->pad_w, x, is_max ? -(REAL)INFINITY : 0,
-                              cells.copy.pixels);
-    NAME(meet_columns_of)(is_max, with_taps, is_max && has_nan, g->kernel_w, (bottom - top - 1) * pitch + nq,
-                          tile->offset, cells.copy.pixels, cells.best, cells.with.tap);
+    int has_nan = is_max & NAME(stage)(g, tile, top, bottom, q0 * g->stride_w - g->pad_w, x,
+                                       is_max ? -(REAL)INFINITY : 0, cells.copy.pixels);
+    NAME(meet_columns_of)(is_max, with_taps, has_nan, g->kernel_w, (bottom - top - 1) * pitch + nq, tile->offset,
+                          cells.copy.pixels, cells.best, cells.with.tap);
     if (with_taps && q0 * g->stride_w < g->pad_w)
         for (ptrdiff_t h = top; h < bottom; h++) NAME(skip_padding)(g, q0, nq, cells.with.tap + (h - top) * pitch);
     if (!is_max)
@@ -250,8 +254,8 @@ INLINE void NAME(pool_one_tile)(int is_max, int with_taps, const fnn_pool2d *g, 
         fnn_span rows = fnn_rows(g, p);
         ptrdiff_t from = (rows.start + rows.low * g->dilation_h - top) * pitch;
         REAL *to = y + p * g->out_w + q0;
-        NAME(meet_rows_of)(is_max, with_taps, is_max && has_nan, rows.high - rows.low, g->dilation_h * pitch, nq,
-                           g->kernel_w, rows.low * g->kernel_w, cells.best + from, with_taps ? cells.with.tap + from : NULL,
+        NAME(meet_rows_of)(is_max, with_taps, has_nan, rows.high - rows.low, g->dilation_h * pitch, nq, g->kernel_w,
+                           rows.low * g->kernel_w, cells.best + from, with_taps ? cells.with.tap + from : NULL,
                            cells.with.width, is_max ? 1 : fnn_mean_height(g, p, include_pad), to,
                            nq < g->out_w ? to + nq : y_end, cells.copy.taps + (p - p0) * nq);
     }

@@ -182,6 +182,30 @@ cdef inline void avg_pool2d_grad(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize
         isa.f64.avg_pool2d_grad(pool, h0, h1, include_pad, dy, dx)
 
 
+cdef inline void depthwise(const fnn_pool2d *plane, Py_ssize_t p0, Py_ssize_t p1, const real *x, const real *weight,
+                           bint is_flipped, const real *bias, bint add, real *y) noexcept nogil:
+    if real is float:
+        isa.f32.depthwise(plane, p0, p1, x, weight, is_flipped, bias, add, y)
+    else:
+        isa.f64.depthwise(plane, p0, p1, x, weight, is_flipped, bias, add, y)
+
+
+cdef inline void depthwise_grad(const fnn_pool2d *plane, Py_ssize_t h0, Py_ssize_t h1, const real *dy,
+                                const real *weight, bint add, real *dx) noexcept nogil:
+    if real is float:
+        isa.f32.depthwise_grad(plane, h0, h1, dy, weight, add, dx)
+    else:
+        isa.f64.depthwise_grad(plane, h0, h1, dy, weight, add, dx)
+
+
+cdef inline void depthwise_weight(const fnn_pool2d *plane, const real *x, const real *dy, real *dweight,
+                                  real *dbias) noexcept nogil:
+    if real is float:
+        isa.f32.depthwise_weight(plane, x, dy, dweight, dbias)
+    else:
+        isa.f64.depthwise_weight(plane, x, dy, dweight, dbias)
+
+
 cdef inline void pad_rows(Py_ssize_t rows, Py_ssize_t before, Py_ssize_t n, Py_ssize_t after, const real *src,
                           Py_ssize_t src_rs, Py_ssize_t src_cs, real *dst) noexcept nogil:
     if real is float:

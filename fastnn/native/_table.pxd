@@ -56,6 +56,12 @@ cdef extern from "fnn_kernels.h" nogil:
                            float *y) noexcept nogil
         void (*avg_pool2d_grad)(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize_t h1, int include_pad,
                                 const float *dy, float *dx) noexcept nogil
+        void (*depthwise)(const fnn_pool2d *plane, Py_ssize_t p0, Py_ssize_t p1, const float *x, const float *weight,
+                          int is_flipped, const float *bias, int add, float *y) noexcept nogil
+        void (*depthwise_grad)(const fnn_pool2d *plane, Py_ssize_t h0, Py_ssize_t h1, const float *dy,
+                               const float *weight, int add, float *dx) noexcept nogil
+        void (*depthwise_weight)(const fnn_pool2d *plane, const float *x, const float *dy,
+                                 float *dweight, float *dbias) noexcept nogil
         void (*wino_input)(Py_ssize_t tiles, const float *band, Py_ssize_t row, float *v, Py_ssize_t v_ts,
                            Py_ssize_t plane) noexcept nogil
         void (*wino_dy)(Py_ssize_t tiles, const float *band, Py_ssize_t row, float *m, Py_ssize_t m_ts,
@@ -122,6 +128,12 @@ cdef extern from "fnn_kernels.h" nogil:
                            double *y) noexcept nogil
         void (*avg_pool2d_grad)(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize_t h1, int include_pad,
                                 const double *dy, double *dx) noexcept nogil
+        void (*depthwise)(const fnn_pool2d *plane, Py_ssize_t p0, Py_ssize_t p1, const double *x, const double *weight,
+                          int is_flipped, const double *bias, int add, double *y) noexcept nogil
+        void (*depthwise_grad)(const fnn_pool2d *plane, Py_ssize_t h0, Py_ssize_t h1, const double *dy,
+                               const double *weight, int add, double *dx) noexcept nogil
+        void (*depthwise_weight)(const fnn_pool2d *plane, const double *x, const double *dy,
+                                 double *dweight, double *dbias) noexcept nogil
         void (*wino_input)(Py_ssize_t tiles, const double *band, Py_ssize_t row, double *v, Py_ssize_t v_ts,
                            Py_ssize_t plane) noexcept nogil
         void (*wino_dy)(Py_ssize_t tiles, const double *band, Py_ssize_t row, double *m, Py_ssize_t m_ts,
@@ -144,3 +156,6 @@ cdef extern from "fnn_kernels.h" nogil:
     const fnn_isa *fnn_isa_built(int i)
     int fnn_isa_usable(int i)
     enum: FNN_NV_MAX
+
+cdef extern from "fnn_pool.h" nogil:
+    bint fnn_depthwise_fits(const fnn_pool2d *plane)

@@ -9,7 +9,9 @@ from ._blocks cimport Block
 from ._conv_weight cimport convolve_weight
 from ._convolve cimport Convolution, convolve
 from ._im2col cimport Axis, gcd, set_axis
+from ._depthwise cimport depthwise_filters, depthwise_image, depthwise_input
 from ._runtime cimport real
+from ._table cimport fnn_depthwise_fits, fnn_pool2d
 from ._winograd cimport Tiling, tile_forward, tile_input, winograd_image_pays, winograd_weight_pays
 from ._winograd_image cimport winograd_image, winograd_image_scratch
 from ._winograd_weight cimport winograd_weight, winograd_weight_scratch, without_padding
@@ -72,12 +74,27 @@ cdef bint winograd_can(const Py_ssize_t *weight, Geometry geo) noexcept nogil:
             and geo.dilation_h == 1 and geo.dilation_w == 1)
 
 
+cdef fnn_pool2d describe_plane(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y,
+                               Geometry geo) noexcept nogil:
+    """One channel's walk of one filter; the arguments are the shapes."""
+    cdef fnn_pool2d g
+    g.in_h, g.in_w, g.out_h, g.out_w, g.kernel_h, g.kernel_w = x[2], x[3], y[2], y[3], weight[2], weight[3]
+    g.stride_h, g.stride_w, g.dilation_h, g.dilation_w = geo.stride_h, geo.stride_w, geo.dilation_h, geo.dilation_w
+    g.pad_h, g.pad_w = geo.pad_top, geo.pad_left
+    return g
+
+
+cdef bint is_depthwise(const fnn_pool2d *g, Py_ssize_t channels, Geometry geo) noexcept nogil:
+    return geo.groups == channels and geo.algorithm != WINOGRAD and fnn_depthwise_fits(g)
+
+
 cdef int forward(const real[:, :, :, ::1] x,         # IN   (N, C, H, W)
                  const real[:, :, :, ::1] weight,    # IN   (K, C/groups, R, S)
                  const real[::1] bias,               # IN   (K) or None
                  real[:, :, :, ::1] y,               # OUT  (N, K, P, Q)
                  Geometry geo) except -1:
     cdef Convolution conv
+    cdef fnn_pool2d plane = describe_plane(x.shape, weight.shape, y.shape, geo)
     cdef Tiling tiling
     cdef Block scratch = None
     cdef const real *b = NULL
@@ -91,6 +108,11 @@ cdef int forward(const real[:, :, :, ::1] x,         # IN   (N, C, H, W)
         return 0
     if bias is not None:
         b = &bias[0]
+    if is_depthwise(&plane, x.shape[1], geo):
+        with nogil:
+            depthwise_image(&plane, x.shape[0], x.shape[1], y.shape[1], &x[0, 0, 0, 0], &weight[0, 0, 0, 0], b,
+                            &y[0, 0, 0, 0])
+        return 0
     if winograd_can(weight.shape, geo):
         tiling = tile_forward(x.shape, weight.shape, y.shape, geo.groups, geo.pad_top, geo.pad_left, sizeof(real))
         if geo.algorithm == WINOGRAD or winograd_image_pays(&tiling):
@@ -111,6 +133,7 @@ cdef int backward_input(const real[:, :, :, ::1] dy,        # IN   (N, K, P, Q)
                         const real[:, :, :, ::1] weight,    # IN   (K, C/groups, R, S)
                         real[:, :, :, ::1] dx,              # OUT  (N, C, H, W)
                         Geometry geo) except -1:
+    cdef fnn_pool2d plane = describe_plane(dx.shape, weight.shape, dy.shape, geo)
     cdef Tiling tiling
     cdef Block scratch = None
     cdef int failed = 0
@@ -118,6 +141,11 @@ cdef int backward_input(const real[:, :, :, ::1] dy,        # IN   (N, K, P, Q)
         return 0
     if dy.shape[1] == 0:
         dx[:, :, :, :] = 0
+        return 0
+    if is_depthwise(&plane, dx.shape[1], geo):
+        with nogil:
+            depthwise_input(&plane, dx.shape[0], dx.shape[1], dy.shape[1], &dy[0, 0, 0, 0], &weight[0, 0, 0, 0],
+                            &dx[0, 0, 0, 0])
         return 0
     if winograd_can(weight.shape, geo):
         tiling = tile_input(dy.shape, weight.shape, dx.shape, geo.groups, geo.pad_top, geo.pad_left, sizeof(real))
@@ -155,6 +183,7 @@ cdef int backward_weight(const real[:, :, :, ::1] dy,   # IN   (N, K, P, Q)
                          real[::1] dbias,               # OUT  (K) or None
                          Geometry geo) except -1:
     cdef Convolution conv
+    cdef fnn_pool2d plane
     cdef Py_ssize_t[4] shape = [dy.shape[1], 0, 1, 1]
     cdef real *dw = NULL
     cdef real *db = NULL
@@ -175,6 +204,12 @@ cdef int backward_weight(const real[:, :, :, ::1] dy,   # IN   (N, K, P, Q)
             shape[i] = dweight.shape[i]
     if dbias is not None:
         db = &dbias[0]
+    if dw != NULL:
+        plane = describe_plane(x.shape, shape, dy.shape, geo)
+        if is_depthwise(&plane, x.shape[1], geo):
+            with nogil:
+                depthwise_filters(&plane, x.shape[0], x.shape[1], dy.shape[1], &dy[0, 0, 0, 0], &x[0, 0, 0, 0], dw, db)
+            return 0
     if dw == NULL and db == NULL:
         return 0
     if dw != NULL and winograd_can(shape, geo):

@@ -1,0 +1,61 @@
+"""Depthwise convolution. Each filter reads one plane of x; `filters` / `channels` filters read the same one."""
+
+from cython.parallel cimport prange
+from libc.string cimport memset
+
+from ._kernels cimport depthwise, depthwise_grad, depthwise_weight
+from ._runtime cimport gemm_ns, real, threads_for
+from ._table cimport fnn_pool2d
+
+
+cdef double nanoseconds(const fnn_pool2d *g, double planes) noexcept nogil:
+    return planes * g.out_h * g.out_w + 2 * gemm_ns(planes * g.out_h * g.out_w * g.kernel_h * g.kernel_w)
+
+
+cdef void depthwise_image(const fnn_pool2d *g, Py_ssize_t images, Py_ssize_t channels, Py_ssize_t filters,
+                          const real *x, const real *weight, const real *bias, real *y) noexcept nogil:
+    cdef Py_ssize_t each = filters // channels, task, k, plane, taps = g.kernel_h * g.kernel_w
+    cdef int threads = threads_for(nanoseconds(g, <double>images * filters), images * filters)
+    for task in prange(images * filters, num_threads=threads, schedule="static", use_threads_if=threads > 1):
+        k = task % filters
+        plane = task // filters * channels + k // each
+        depthwise(g, 0, g.out_h, x + plane * g.in_h * g.in_w, weight + k * taps, 0,
+                  bias + k if bias != NULL else NULL, 0, y + task * g.out_h * g.out_w)
+
+
+cdef void depthwise_input(const fnn_pool2d *g, Py_ssize_t images, Py_ssize_t channels, Py_ssize_t filters,
+                          const real *dy, const real *weight, real *dx) noexcept nogil:
+    cdef Py_ssize_t each = filters // channels, task, i, k, plane, taps = g.kernel_h * g.kernel_w
+    cdef int threads = threads_for(nanoseconds(g, <double>images * filters), images * channels)
+    cdef fnn_pool2d back
+    # With stride 1 it is a convolution of dy with the filter reversed.
+    back.in_h, back.in_w, back.out_h, back.out_w = g.out_h, g.out_w, g.in_h, g.in_w
+    back.kernel_h, back.kernel_w, back.dilation_h, back.dilation_w = g.kernel_h, g.kernel_w, g.dilation_h, g.dilation_w
+    back.stride_h = back.stride_w = 1
+    back.pad_h = (g.kernel_h - 1) * g.dilation_h - g.pad_h
+    back.pad_w = (g.kernel_w - 1) * g.dilation_w - g.pad_w
+    for task in prange(images * channels, num_threads=threads, schedule="static", use_threads_if=threads > 1):
+        for i in range(each):
+            k = task % channels * each + i
+            plane = task // channels * filters + k
+            if g.stride_h == 1 and g.stride_w == 1:
+                depthwise(&back, 0, g.in_h, dy + plane * g.out_h * g.out_w, weight + k * taps, 1, <const real *>NULL,
+                          i > 0, dx + task * g.in_h * g.in_w)
+            else:
+                depthwise_grad(g, 0, g.in_h, dy + plane * g.out_h * g.out_w, weight + k * taps, i > 0,
+                               dx + task * g.in_h * g.in_w)
+
+
+cdef void depthwise_filters(const fnn_pool2d *g, Py_ssize_t images, Py_ssize_t channels, Py_ssize_t filters,
+                            const real *dy, const real *x, real *dweight, real *dbias) noexcept nogil:
+    cdef Py_ssize_t each = filters // channels, k, n, taps = g.kernel_h * g.kernel_w
+    cdef int threads = threads_for(nanoseconds(g, <double>images * filters), filters)
+    for k in prange(filters, num_threads=threads, schedule="static", use_threads_if=threads > 1):
+        if dweight != NULL:
+            memset(dweight + k * taps, 0, taps * sizeof(real))
+        if dbias != NULL:
+            dbias[k] = 0
+        for n in range(images):
+            depthwise_weight(g, x + (n * channels + k // each) * g.in_h * g.in_w,
+                             dy + (n * filters + k) * g.out_h * g.out_w,
+                             dweight + k * taps if dweight != NULL else NULL, dbias + k if dbias != NULL else NULL)
