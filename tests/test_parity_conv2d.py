@@ -4,12 +4,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from fastnn import _geometry
-from fastnn.native import backend as native
-from fastnn.reference import backend as reference
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tolerance import assert_contraction
+
+from fastnn import _geometry
+from fastnn.native import backend as native
+from fastnn.reference import backend as reference
 
 
 def case(x, weight, stride=1, padding=0, dilation=1, groups=1):
