@@ -125,11 +125,12 @@ def test_settings_are_typed() -> None:
 
 
 def test_every_public_function_is_annotated_in_full() -> None:
-    functions = [*(getattr(F, name) for name in F.__all__), *(getattr(fastnn, name) for name in fastnn.__all__)]
-    for owner in [*(getattr(nn, name) for name in nn.__all__), *(getattr(optim, name) for name in optim.__all__)]:
-        public = [name for name in vars(owner) if name[0] != "_" or name in ("__init__", "__call__")]
-        functions += [vars(owner)[name] for name in public]
-    functions = [function for function in functions if inspect.isfunction(function)]
+    modules = [fastnn, F, nn, optim, optim.lr_scheduler]
+    public = [getattr(module, name) for module in modules for name in module.__all__]
+    public += [value for name, value in vars(nn.utils).items() if name[0] != "_"]
+    for owner in [value for value in public if inspect.isclass(value)]:
+        public += [value for name, value in vars(owner).items() if name[0] != "_" or name in ("__init__", "__call__")]
+    functions = [value for value in public if inspect.isfunction(value)]
     assert len(functions) > len(F.__all__) + len(nn.__all__)
     for function in functions:
         names = [*inspect.signature(function).parameters, "return"]
