@@ -11,6 +11,7 @@
 #define G_A ((REAL)(1. / (0.78125 * -1.859375))) /* 1 / (2 a^2 (a^2 - b^2)) */
 #define G_B ((REAL)(1. / (4.5 * 1.859375)))      /* 1 / (2 b^2 (b^2 - a^2)) */
 #define UNROLL _Pragma("GCC unroll 6") for
+#define ROLL _Pragma("GCC unroll 1") for /* where 72 addresses at once do not fit the registers */
 
 /* One axis of each transform: `in` and `out` are the values along it. */
 INLINE void NAME(wino_b)(const NAME(v) in[6], NAME(v) out[6])
@@ -70,13 +71,13 @@ static void NAME(wino_input)(ptrdiff_t tiles, const REAL *band, ptrdiff_t row, R
 {
     for (ptrdiff_t t = 0; t < tiles; t++, band += 4 * LANES, v += v_ts) {
         NAME(v) half[6][6], line[6];
-        UNROLL (int s = 0; s < 6; s++) {
+        ROLL (int s = 0; s < 6; s++) {
             UNROLL (int r = 0; r < 6; r++) line[r] = NAME(load)(band + r * row + s * LANES);
             NAME(v) out[6];
             NAME(wino_b)(line, out);
             UNROLL (int r = 0; r < 6; r++) half[r][s] = out[r];
         }
-        UNROLL (int r = 0; r < 6; r++) {
+        ROLL (int r = 0; r < 6; r++) {
             NAME(wino_b)(half[r], line);
             UNROLL (int s = 0; s < 6; s++) NAME(store)(v + (6 * r + s) * plane, line[s]);
         }
@@ -249,3 +250,4 @@ static void NAME(from_lanes)(ptrdiff_t pixels, ptrdiff_t channels, const REAL *s
 #undef G_A
 #undef G_B
 #undef UNROLL
+#undef ROLL
