@@ -74,9 +74,13 @@ cdef int winograd_image(const Tiling *s, const real *x, const real *weight, cons
 cdef Py_ssize_t share_filters(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end,
                               real *y, real *u) noexcept nogil:
     cdef Py_ssize_t part, failed = 0
-    for part in prange(s.panels * s.chains, num_threads=s.threads, schedule="static", use_threads_if=s.threads > 1):
+    if s.threads == 1:
+        for part in range(s.panels * s.chains):
+            transform_filters(s, f, part // s.chains, part % s.chains, u + part * POINTS * d.u_plane, d.u_plane)
+        return carry(s, f, d, x, x_end, y, u, 0, s.units, u + d.shared)
+    for part in prange(s.panels * s.chains, num_threads=s.threads, schedule="static"):
         transform_filters(s, f, part // s.chains, part % s.chains, u + part * POINTS * d.u_plane, d.u_plane)
-    for part in prange(s.threads, num_threads=s.threads, schedule="static", use_threads_if=s.threads > 1):
+    for part in prange(s.threads, num_threads=s.threads, schedule="static"):
         failed += carry(s, f, d, x, x_end, y, u, s.units * part // s.threads, s.units * (part + 1) // s.threads,
                         u + d.shared + part * d.own)
     return failed
@@ -115,14 +119,25 @@ cdef int carry(const Tiling *s, const Filters *f, const Scratch *d, const real *
 cdef Py_ssize_t share_images(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end,
                              real *y, real *v) noexcept nogil:
     cdef Py_ssize_t task, panel, failed = 0
-    for task in prange(s.units * s.chains, num_threads=s.threads, schedule="static", use_threads_if=s.threads > 1):
-        transform_input(s, x, x_end, task // s.chains, task % s.chains * CHAIN,
-                        min(s.c - task % s.chains * CHAIN, <Py_ssize_t>CHAIN), v + d.shared + threadid() * d.own,
-                        v + task % s.chains * POINTS * d.v_plane + unit_at(s, task // s.chains).first * CHAIN, CHAIN,
-                        d.v_plane)
-    for panel in prange(s.panels, num_threads=s.threads, schedule="static", use_threads_if=s.threads > 1):
+    if s.threads == 1:
+        for task in range(s.units * s.chains):
+            transform_chain(s, d, x, x_end, task, v + d.shared, v)
+        for panel in range(s.panels):
+            failed += carry_panel(s, f, d, x, y, v, panel, v + d.shared)
+        return failed
+    for task in prange(s.units * s.chains, num_threads=s.threads, schedule="static"):
+        transform_chain(s, d, x, x_end, task, v + d.shared + threadid() * d.own, v)
+    for panel in prange(s.panels, num_threads=s.threads, schedule="static"):
         failed += carry_panel(s, f, d, x, y, v, panel, v + d.shared + threadid() * d.own)
     return failed
+
+
+cdef void transform_chain(const Tiling *s, const Scratch *d, const real *x, const real *x_end, Py_ssize_t task,
+                          real *band, real *v) noexcept nogil:
+    """One block of channels of one unit."""
+    cdef Py_ssize_t unit = task // s.chains, chain = task % s.chains
+    transform_input(s, x, x_end, unit, chain * CHAIN, min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN), band,
+                    v + chain * POINTS * d.v_plane + unit_at(s, unit).first * CHAIN, CHAIN, d.v_plane)
 
 
 cdef int carry_panel(const Tiling *s, const Filters *f, const Scratch *d, const real *x, real *y, const real *v,

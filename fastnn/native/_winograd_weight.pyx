@@ -77,17 +77,27 @@ cdef void transform(const Tiling *s, const Blocks *b, const real *dy, const real
                     const real *x_end, Py_ssize_t first, Py_ssize_t last, real *v, real *m,
                     real *band) noexcept nogil:
     """The images and gradients of a span of units, to V and dM."""
-    cdef Py_ssize_t blocks = b.cs + b.ks, task, block, unit, tile
-    for task in prange((last - first) * blocks, num_threads=s.threads, schedule="static", use_threads_if=s.threads > 1):
-        unit, block = first + task // blocks, task % blocks
-        tile = unit_at(s, unit).first - unit_at(s, first).first
-        if block < b.cs:
-            transform_input(s, x, x_end, unit, block * b.panel, min(s.c - block * b.panel, b.panel),
-                            band + threadid() * b.own, v + block * POINTS * b.v_plane + tile * b.panel, b.panel,
-                            b.v_plane)
-        else:
-            transform_dy(s, dy, dy_end, unit, (block - b.cs) * CHAIN, band + threadid() * b.own,
-                         m + (block - b.cs) * POINTS * b.m_plane + tile * CHAIN, b.m_plane)
+    cdef Py_ssize_t tasks = (last - first) * (b.cs + b.ks), task
+    if s.threads == 1:
+        for task in range(tasks):
+            transform_block(s, b, dy, dy_end, x, x_end, first, task, v, m, band)
+        return
+    for task in prange(tasks, num_threads=s.threads, schedule="static"):
+        transform_block(s, b, dy, dy_end, x, x_end, first, task, v, m, band + threadid() * b.own)
+
+
+cdef void transform_block(const Tiling *s, const Blocks *b, const real *dy, const real *dy_end, const real *x,
+                          const real *x_end, Py_ssize_t first, Py_ssize_t task, real *v, real *m,
+                          real *band) noexcept nogil:
+    cdef Py_ssize_t unit = first + task // (b.cs + b.ks), block = task % (b.cs + b.ks)
+    cdef Py_ssize_t tile = unit_at(s, unit).first - unit_at(s, first).first
+    if block < b.cs:
+        transform_input(s, x, x_end, unit, block * b.panel, min(s.c - block * b.panel, b.panel), band,
+                        v + block * POINTS * b.v_plane + tile * b.panel, b.panel, b.v_plane)
+    else:
+        block -= b.cs
+        transform_dy(s, dy, dy_end, unit, block * CHAIN, band, m + block * POINTS * b.m_plane + tile * CHAIN,
+                     b.m_plane)
 
 
 cdef void transform_dy(const Tiling *s, const real *dy, const real *end, Py_ssize_t index, Py_ssize_t k, real *band,
@@ -106,14 +116,22 @@ cdef void multiply(const Tiling *s, const Blocks *b, Py_ssize_t first, Py_ssize_
                    const real *m, real *u, real *sums) noexcept nogil:
     """dU += dM' V over a span, summed on its own first so that long sums round less; the first span overwrites dU."""
     cdef Py_ssize_t tiles = unit_at(s, last - 1).first + unit_at(s, last - 1).tiles - unit_at(s, first).first, task
-    for task in prange(b.ks * b.cs * POINTS, num_threads=s.threads, schedule="static", use_threads_if=s.threads > 1):
-        if first == 0:
-            multiply_point(s, b, task // POINTS, task % POINTS, tiles, v, m,
-                           u + task // POINTS * POINTS * b.u_plane + task % POINTS * b.u_plane)
-        else:
-            multiply_point(s, b, task // POINTS, task % POINTS, tiles, v, m, sums + threadid() * b.own)
-            add(CHAIN * b.panel, sums + threadid() * b.own,
-                u + task // POINTS * POINTS * b.u_plane + task % POINTS * b.u_plane)
+    if s.threads == 1:
+        for task in range(b.ks * b.cs * POINTS):
+            multiply_task(s, b, first, tiles, task, v, m, u, sums)
+        return
+    for task in prange(b.ks * b.cs * POINTS, num_threads=s.threads, schedule="static"):
+        multiply_task(s, b, first, tiles, task, v, m, u, sums + threadid() * b.own)
+
+
+cdef void multiply_task(const Tiling *s, const Blocks *b, Py_ssize_t first, Py_ssize_t tiles, Py_ssize_t task,
+                        const real *v, const real *m, real *u, real *sums) noexcept nogil:
+    u += task * b.u_plane
+    if first == 0:
+        multiply_point(s, b, task // POINTS, task % POINTS, tiles, v, m, u)
+    else:
+        multiply_point(s, b, task // POINTS, task % POINTS, tiles, v, m, sums)
+        add(CHAIN * b.panel, sums, u)
 
 
 cdef void add(Py_ssize_t n, const real *what, real *to) noexcept nogil:
@@ -140,7 +158,11 @@ cdef int finish(const Tiling *s, const Blocks *b, const real *v, const real *m, 
                 real *dweight) noexcept nogil:
     """dU to the gradients; returns 1 where one is not finite."""
     cdef Py_ssize_t block, poisoned = 0
-    for block in prange(b.ks * b.cs, num_threads=s.threads, schedule="static", use_threads_if=s.threads > 1):
+    if s.threads == 1:
+        for block in range(b.ks * b.cs):
+            poisoned += finish_block(s, b, block, v, m, u + (0 if b.alone else block) * POINTS * b.u_plane, dweight)
+        return poisoned > 0
+    for block in prange(b.ks * b.cs, num_threads=s.threads, schedule="static"):
         poisoned += finish_block(s, b, block, v, m, u + (threadid() if b.alone else block) * POINTS * b.u_plane,
                                  dweight)
     return poisoned > 0
