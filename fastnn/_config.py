@@ -6,8 +6,8 @@ import os
 import sys
 from typing import Any
 
-from . import _check, _geometry, _threads
-from .native import _blocks, _runtime, conv2d
+from . import _check, _threads
+from .native import _blocks, _runtime
 
 DEFAULT_MEMORY_LIMIT = 1 << 28
 
@@ -53,17 +53,16 @@ def set_conv_algorithm(algorithm: str) -> None:
     convolution anywhere; "winograd": one wherever it can be used. The environment variable FASTNN_CONV_ALGORITHM sets
     it at import. The reference backend computes directly in any case. Raises ValueError for any other name.
     """
-    conv2d.set_algorithm(_check.choice("algorithm", algorithm, _geometry.ALGORITHMS))
+    from .native import conv2d  # here, because not every program needs it
+
+    conv2d.set_algorithm(_check.choice("algorithm", algorithm, conv2d.ALGORITHMS))
 
 
 def get_conv_algorithm() -> str:
     """What `algorithm="auto"` of a convolution stands for."""
+    from .native import conv2d
+
     return conv2d.get_algorithm()
-
-
-def _conv_algorithm_from_environment() -> str:
-    return _check.choice("FASTNN_CONV_ALGORITHM", os.environ.get("FASTNN_CONV_ALGORITHM") or "auto",
-                         _geometry.ALGORITHMS)
 
 
 def _memory_limit_from_environment() -> int:
@@ -76,4 +75,3 @@ def _memory_limit_from_environment() -> int:
 
 
 _blocks.set_limit(_memory_limit_from_environment())
-conv2d.set_algorithm(_conv_algorithm_from_environment())

@@ -174,3 +174,13 @@ def test_reference_module_runs_the_reference():
     assert "conv2d" in dir(fastnn.reference)
     with pytest.raises(AttributeError, match="no attribute 'conv3d'"):
         fastnn.reference.conv3d  # noqa: B018
+
+
+def test_conv_algorithm_is_read_from_the_environment():
+    show = "import fastnn; print(fastnn.get_conv_algorithm())"
+    assert python(show).stdout.strip() == "auto"
+    assert python(show, FASTNN_CONV_ALGORITHM="direct").stdout.strip() == "direct"
+    refused = python("import fastnn.functional as F; F.conv2d; import fastnn; fastnn.show_config()",
+                     FASTNN_CONV_ALGORITHM="fft")
+    assert refused.returncode != 0
+    assert "FASTNN_CONV_ALGORITHM: expected one of 'auto', 'direct', 'winograd', got 'fft'" in refused.stderr

@@ -1,6 +1,8 @@
 from .._geometry import Conv2dGeometry
 from .._typing import Array
 
+ALGORITHMS: tuple[str, ...]
+
 def conv2d_forward(x: Array, weight: Array, bias: Array | None, y: Array, geo: Conv2dGeometry) -> None: ...
 def conv2d_backward_input(dy: Array, weight: Array, dx: Array, geo: Conv2dGeometry) -> None: ...
 def conv2d_backward_weight(

@@ -3,6 +3,8 @@
 Each direction chooses its algorithm at its top: Winograd's where it is asked for, or pays; else the direct one.
 """
 
+import os
+
 from libc.string cimport memset
 
 from ._blocks cimport Block
@@ -25,6 +27,7 @@ cdef struct Geometry:
     Algorithm algorithm     # what the caller asked for
 
 cdef Algorithm preferred = AUTO     # what "auto" stands for in this process
+ALGORITHMS = ("auto", "direct", "winograd")
 
 
 def set_algorithm(name):
@@ -34,7 +37,14 @@ def set_algorithm(name):
 
 
 def get_algorithm():
-    return {AUTO: "auto", DIRECT: "direct", WINOGRAD: "winograd"}[preferred]
+    return ALGORITHMS[preferred]
+
+
+def _algorithm_from_environment():
+    name = os.environ.get("FASTNN_CONV_ALGORITHM") or "auto"
+    if name not in ALGORITHMS:
+        raise ValueError(f"FASTNN_CONV_ALGORITHM: expected one of 'auto', 'direct', 'winograd', got {name!r}")
+    return name
 
 
 def conv2d_forward(x, weight, bias, y, geo):
@@ -272,3 +282,6 @@ cdef bint leaves_gaps(const Py_ssize_t *weight, Geometry geo) noexcept nogil:
     """Whether some pixels of x are not read at all, between those that are."""
     return (min(weight[2], geo.stride_h // gcd(geo.stride_h, geo.dilation_h)) < geo.stride_h
             or min(weight[3], geo.stride_w // gcd(geo.stride_w, geo.dilation_w)) < geo.stride_w)
+
+
+set_algorithm(_algorithm_from_environment())
