@@ -13,15 +13,15 @@ import digit_pictures as pictures
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
-from tqdm import tqdm
 
 import fastnn
 from fastnn import functional as F
 from fastnn import nn, optim
+from fastnn.optim.lr_scheduler import CosineAnnealingLR
+from fastnn.training import accuracy
 
 SEED = 7
 BATCH = 32
-BAR = "{desc} |{bar:30}| {n_fmt}/{total_fmt} batches, {elapsed}{postfix}"
 
 
 class RowReader(nn.Module):
@@ -69,37 +69,19 @@ def load():
     return (x, y), (held_x, held_y)
 
 
-def predict(model, images):
-    model.eval()
-    labels = model(images).argmax(axis=1)
-    model.train()
-    return labels
-
-
 def train(name, model, data, held_out, epochs, lr):
     """Train with Adam, the learning rate falling to zero as a half cosine; returns one (loss, accuracy) an epoch."""
-    images, labels = data
-    rng = np.random.default_rng(SEED)
-    criterion, optimizer = nn.CrossEntropyLoss(), optim.Adam(model.parameters(), lr=lr)
-    batches = -(-len(images) // BATCH)
-    history = []
-    for epoch in range(epochs):
-        order, total = rng.permutation(len(images)), 0.0
-        with tqdm(total=batches, desc=f"{name}, epoch {epoch + 1:2}/{epochs}", bar_format=BAR) as bar:
-            for step, start in enumerate(range(0, len(images), BATCH)):
-                batch = order[start:start + BATCH]
-                optimizer.lr = lr * 0.5 * (1 + np.cos(np.pi * (epoch * batches + step) / (epochs * batches)))
-                logits, backprop = model.forward(images[batch])
-                loss, backprop_loss = criterion.forward(logits, labels[batch])
-                backprop(backprop_loss(), need_dx=False)
-                optimizer.step()
-                optimizer.zero_grad()
-                total += float(loss) * len(batch)
-                bar.update()
-            accuracy = (predict(model, held_out[0]) == held_out[1]).mean()
-            history.append((total / len(images), accuracy))
-            bar.set_postfix_str(f"loss {history[-1][0]:.3f}, held-out {accuracy:.2%}")
-    return history
+    def report(training):
+        row = training.history[-1]
+        print(f"{name}, epoch {row['epoch']:2}/{epochs}: loss {row['loss']:.3f}, held-out {row['val_accuracy']:.2%}, "
+              f"{row['seconds']:.1f} s", flush=True)
+
+    optimizer = optim.Adam(model.parameters(), lr=lr)
+    batches = -(-len(data[0]) // BATCH)
+    history = fastnn.fit(model, nn.CrossEntropyLoss(), optimizer, data, epochs=epochs, batch_size=BATCH, rng=SEED,
+                         scheduler=CosineAnnealingLR(optimizer, epochs * batches), step_scheduler="batch",
+                         validation=held_out, metrics={"accuracy": accuracy}, callbacks=[report])
+    return list(zip(history["loss"], history["val_accuracy"]))
 
 
 def confusion_matrix(wanted, found):
@@ -181,7 +163,7 @@ def main():
     cnn, reader = make_cnn(np.random.default_rng(SEED)), RowReader(np.random.default_rng(SEED))
     histories = {"CNN": train("CNN", cnn, data, held_out, epochs=15, lr=3e-3),
                  "LSTM": train("LSTM", reader, data, held_out, epochs=20, lr=1e-2)}
-    matrices = {name: confusion_matrix(held_out[1], predict(model, held_out[0]))
+    matrices = {name: confusion_matrix(held_out[1], model(held_out[0]).argmax(axis=1))
                 for name, model in (("CNN", cnn), ("LSTM", reader))}
     for name, matrix in matrices.items():
         print_confusion(name, matrix)

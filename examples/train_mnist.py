@@ -8,20 +8,14 @@ import argparse
 import hashlib
 import math
 import sys
-import time
 
 import numpy as np
 from mnist_data import DataError, load
 
 import fastnn
 from fastnn import nn, optim
-
-try:
-    from tqdm import tqdm
-except ImportError:  # the progress bar is an extra
-
-    def tqdm(iterable, **_):
-        return iterable
+from fastnn.optim.lr_scheduler import OneCycleLR
+from fastnn.training import accuracy
 
 
 def make_model(seed):
@@ -33,44 +27,6 @@ def make_model(seed):
         nn.Flatten(), nn.Linear(64 * 7 * 7, 128, rng=rng), nn.ReLU(), nn.Dropout(0.3, rng=rng),
         nn.Linear(128, 10, rng=rng),
     )  # fmt: skip
-
-
-def train_epoch(model, optimizer, images, labels, batch_size, rng, schedule, title):
-    """One pass over the images in random order; returns the mean loss. schedule: learning rates, one a step."""
-    model.train()
-    criterion = nn.CrossEntropyLoss()
-    order = rng.permutation(len(images))
-    losses = []
-    for start in tqdm(range(0, len(order), batch_size), desc=title, leave=False, disable=None):
-        batch = order[start:start + batch_size]
-        optimizer.lr = next(schedule)
-        logits, backprop = model.forward(images[batch])
-        loss, backprop_loss = criterion.forward(logits, labels[batch])
-        backprop(backprop_loss(), need_dx=False)
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(float(loss))
-    return sum(losses) / len(losses)
-
-
-def accuracy(model, images, labels, batch_size=500):
-    """The part of the images whose most likely class is the label."""
-    model.eval()
-    right = 0
-    for start in range(0, len(images), batch_size):
-        batch = slice(start, start + batch_size)
-        right += int(np.count_nonzero(model(images[batch]).argmax(axis=1) == labels[batch]))
-    return right / len(images)
-
-
-def one_cycle(peak, n_steps):
-    """Learning rates that rise for a tenth of the steps and fall along a cosine to almost 0 for the rest."""
-    rise = max(1, n_steps // 10)
-    for step in range(n_steps):
-        if step < rise:
-            yield peak * (step + 1) / rise
-        else:
-            yield peak * (1 + math.cos(math.pi * (step - rise) / (n_steps - rise))) / 2
 
 
 def checksum(model):
@@ -92,6 +48,13 @@ def positive(kind):
 
     parse.__name__ = f"positive {kind.__name__}"  # what argparse calls it: "invalid positive int value: '-1'"
     return parse
+
+
+def report(training):
+    """Print a line for the epoch that has just ended."""
+    row = training.history[-1]
+    print(f"epoch {row['epoch']}: loss {row['loss']:.4f}, test accuracy {row['val_accuracy']:.2%}, "
+          f"{row['seconds']:.1f} s of training", flush=True)
 
 
 def parse_arguments():
@@ -122,15 +85,13 @@ def main():
 
     model = make_model(arguments.seed)
     optimizer = optim.Adam(model.parameters(), lr=arguments.lr)
-    rng = np.random.default_rng([arguments.seed, 1])
-    schedule = one_cycle(arguments.lr, arguments.epochs * math.ceil(len(images) / arguments.batch_size))
-    for epoch in range(1, arguments.epochs + 1):
-        start = time.perf_counter()
-        loss = train_epoch(model, optimizer, images, labels, arguments.batch_size, rng, schedule,
-                           f"epoch {epoch}/{arguments.epochs}")
-        seconds = time.perf_counter() - start
-        print(f"epoch {epoch}: loss {loss:.4f}, test accuracy {accuracy(model, test_images, test_labels):.2%}, "
-              f"{seconds:.1f} s of training", flush=True)
+    steps = math.ceil(len(images) / arguments.batch_size)
+    fastnn.fit(
+        model, nn.CrossEntropyLoss(), optimizer, (images, labels), epochs=arguments.epochs,
+        batch_size=arguments.batch_size, rng=np.random.default_rng([arguments.seed, 1]),
+        scheduler=OneCycleLR(optimizer, arguments.lr, epochs=arguments.epochs, steps_per_epoch=steps, pct_start=0.1,
+                             cycle_momentum=False), step_scheduler="batch",
+        validation=(test_images, test_labels), metrics={"accuracy": accuracy}, callbacks=[report])
     print(f"SHA-256 of the weights: {checksum(model)}")
 
 
