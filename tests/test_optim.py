@@ -185,6 +185,10 @@ def state_with(**changes):
     return optim.Adam([parameter(3)]).state_dict() | changes
 
 
+def with_number(**changes):
+    return state_with(hyperparameters=state_with()["hyperparameters"] | changes)
+
+
 def load(state):
     optim.Adam([parameter(3)]).load_state_dict(state)
 
@@ -202,6 +206,9 @@ ERRORS = {
     "load-kind": (lambda: load(optim.AdamW([parameter(3)]).state_dict()), ValueError,
                   "state_dict: expected one of Adam, got one of AdamW"),
     "load-numbers": (lambda: load(state_with(hyperparameters={"lr": 1})), ValueError, "hyperparameters: expected lr, "),
+    "load-number": (lambda: load(with_number(lr="1")), TypeError, r"hyperparameters\['lr'\]: expected a value"),
+    "load-pair": (lambda: load(with_number(betas=(0.9, None))), TypeError, r"hyperparameters\['betas'\]\[1\]: ex"),
+    "load-triple": (lambda: load(with_number(betas=(0, 0, 0))), TypeError, r"hyperparameters\['betas'\]: expected"),
     "load-count": (lambda: load(optim.Adam([parameter(3), parameter(3)]).state_dict()), ValueError,
                    "states: expected 1 of them"),
     "load-shape": (lambda: load(optim.Adam([parameter(4)]).state_dict()), ValueError,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .. import _check
-from .optimizer import Optimizer
+from .optimizer import Optimizer, same_kind
 
 __all__ = ["LRScheduler", "LambdaLR", "StepLR", "MultiStepLR", "LinearLR", "ExponentialLR", "CosineAnnealingLR",
            "OneCycleLR", "ReduceLROnPlateau"]
@@ -49,12 +49,11 @@ class LRScheduler:
         return [self.optimizer.lr]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a later `load_state_dict` needs to go on from here: numbers, strings and lists of numbers.
+        """Return what a later `load_state_dict` needs to go on from here: numbers, strings and tuples of numbers.
 
         A function that was given is not among them. The rate in use is the optimiser's state.
         """
-        values = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()
-                  if name != "optimizer" and not callable(value)}
+        values = {name: value for name, value in vars(self).items() if name != "optimizer" and not callable(value)}
         return {"scheduler": type(self).__name__} | values
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -67,11 +66,8 @@ class LRScheduler:
             raise ValueError(f"state_dict: expected a mapping with the keys {', '.join(present)}")
         if state_dict["scheduler"] != type(self).__name__:
             raise ValueError(f"state_dict: expected one of {type(self).__name__}, got one of {state_dict['scheduler']}")
-        for name, value in present.items():
-            if _kind(state_dict[name]) != _kind(value):
-                raise TypeError(f"state_dict[{name!r}]: expected a value like {value!r}, got {state_dict[name]!r}")
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in state_dict.items()}
-        del values["scheduler"]
+        values = {name: same_kind(f"state_dict[{name!r}]", state_dict[name], value)
+                  for name, value in present.items() if name != "scheduler"}
         vars(self).update(values)
 
 
@@ -289,8 +285,3 @@ def _optimizer(value):
     if not isinstance(value, Optimizer):
         raise TypeError(f"optimizer: expected an Optimizer, got {type(value).__name__}")
     return value
-
-
-def _kind(value):
-    """What must not change when a state is loaded."""
-    return float if isinstance(value, (int, float)) and not isinstance(value, bool) else type(value)

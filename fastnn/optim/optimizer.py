@@ -93,6 +93,8 @@ class Optimizer:
             raise ValueError(f"states: expected {len(self._params)} of them, one for each parameter, got {len(states)}")
         steps = [_check.integer(f"steps[{i}]", step, 0) for i, step in enumerate(steps)]
         checked = [self._check_state(i, state) for i, state in enumerate(states)]
+        numbers = {name: same_kind(f"hyperparameters[{name!r}]", value, getattr(self, name))
+                   for name, value in numbers.items()}
         for name, value in numbers.items():
             setattr(self, name, value)
         self._steps = steps
@@ -220,3 +222,20 @@ def _betas(betas):
         raise ValueError(f"betas: expected a pair of numbers, got {betas!r}")
     below_one = math.nextafter(1, 0)
     return tuple(_check.number(f"betas[{i}]", beta, 0, below_one) for i, beta in enumerate(betas))
+
+
+def same_kind(name: str, value: Any, present: Any) -> Any:
+    """`value` for the place of `present`: a number for a number, text for text, a tuple of them for one as long."""
+    if isinstance(present, tuple):
+        fits = isinstance(value, (tuple, list)) and len(value) == len(present)
+    else:
+        fits = _is_number(value) if _is_number(present) else type(value) is type(present)
+    if not fits:
+        raise TypeError(f"{name}: expected a value like {present!r}, got {value!r}")
+    if isinstance(present, tuple):
+        return tuple(same_kind(f"{name}[{i}]", v, p) for i, (v, p) in enumerate(zip(value, present)))
+    return value
+
+
+def _is_number(value):
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
