@@ -24,6 +24,10 @@ typedef struct {
     /* pack.inl: pack_t into rows that lie dst_ks apart. */
     void (*pack_t_apart)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, const REAL *src, ptrdiff_t ld, REAL *dst,
                          ptrdiff_t dst_ks);
+    /* gemv_chain.inl: y[i] = init[i] + sum over t < k, in this order, of w[i*w_rs + t] * x[t], for i < rows. y may be
+     * init. */
+    void (*gemv_chain)(ptrdiff_t rows, ptrdiff_t k, const REAL *w, ptrdiff_t w_rs, const REAL *x, const REAL *init,
+                       REAL *y);
     /* pack.inl: dst[j] = sum over t < k, in this order, of src[t*ld + j], for j < cols. */
     void (*col_sum)(ptrdiff_t k, ptrdiff_t cols, const REAL *src, ptrdiff_t ld, REAL *dst);
     /* elementwise.inl, simd/math.h: y[i] = f(x[i]) for i < n, to a few ulp; NaN stays NaN. y may be x. */
@@ -34,15 +38,15 @@ typedef struct {
     /* gates.inl, after the products of a step: `units` units of rows [r], whose sums stand in a tile. Row r of the tile
      * is row order[r] (r where order is NULL) of c, y, gates (rows of 4 hidden), cells, dy, c_prev, but row r of h, dh,
      * dc and dgates. All have rows of `hidden` elements and begin at the first of the units. h may be NULL: not wanted.
-     * rnn: tile rows of `units`. */
+     * The tile must be readable for whole vectors. rnn: one gate, rows tile_rs apart. */
     void (*rnn_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, int relu, const REAL *tile, ptrdiff_t tile_rs,
                       const ptrdiff_t *order, REAL *y, REAL *h);
-    /* units <= lanes, tile rows i f g o, each of `lanes`; c in and out; gates and cells both or neither NULL. */
-    void (*lstm_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *tile, const ptrdiff_t *order,
-                       REAL *c, REAL *y, REAL *h, REAL *gates, REAL *cells);
-    /* units <= lanes, tile rows n (x part), r, z, n (h part); h_prev: row r; gates may be NULL, else r z n q. */
-    void (*gru_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *tile, const REAL *h_prev,
-                      const ptrdiff_t *order, REAL *y, REAL *h, REAL *gates);
+    /* Tile rows i f g o, tile_gs apart; c in and out; gates and cells both or neither NULL. */
+    void (*lstm_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *tile, ptrdiff_t tile_gs,
+                       const ptrdiff_t *order, REAL *c, REAL *y, REAL *h, REAL *gates, REAL *cells);
+    /* Tile rows n (x part), r, z, n (h part), tile_gs apart; h_prev: row r; gates may be NULL, else r z n q. */
+    void (*gru_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *tile, ptrdiff_t tile_gs,
+                      const REAL *h_prev, const ptrdiff_t *order, REAL *y, REAL *h, REAL *gates);
     /* Backward: dh is the gradient of h but for dy. dgates: the gradients of the sums, rows of `hidden`. */
     void (*rnn_gates_backward)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, int relu, const REAL *dh,
                                const ptrdiff_t *order, const REAL *dy, const REAL *y, REAL *dgates);

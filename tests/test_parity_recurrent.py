@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from conftest import on_threads
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from recurrent_cases import GATES, KINDS, damping, draw_arrays, error_bound
 from tolerance import assert_contraction
 
+import fastnn
+from fastnn.native import _rnn_plan
 from fastnn.native import backend as native
 from fastnn.reference import backend as reference
 
@@ -15,6 +18,8 @@ LANES = 16  # of the widest vectors, in float32; tiles are 64 or 16 units wide t
 SHAPES = {
     "single": (1, 1, 1, 1),
     "one_step_one_row": (1, 1, 7, 2 * LANES),
+    "one_step_two_rows": (1, 2, 2, LANES + 1),
+    "two_steps_one_row": (2, 1, 3 * LANES + 3, 4 * LANES + 3),
     "one_row_lanes_minus_1": (5, 1, 9, LANES - 1),
     "one_row_many_steps": (150, 1, 3, 5),
     "few_rows_lanes": (5, 3, 17, LANES),
@@ -178,6 +183,45 @@ def test_recurrent_gives_the_same_bits_at_every_number_of_threads(isa, dtype, gu
         return results + case.backward(native, guards, results)
 
     bits_by_threads(run)
+
+
+@pytest.mark.parametrize("lengths", [False, True], ids=["full", "lengths"])
+@bit_shapes
+@kinds
+def test_recurrent_gives_the_same_bits_however_it_is_shared_out(dtype, guards, kind, shape, lengths):
+    case = Case(kind, shape, dtype, lengths)
+    found = []
+    with on_threads(2):
+        for split in _rnn_plan.SPLITS:
+            _rnn_plan.force(split)
+            try:
+                results = case.forward(native, guards)
+                found.append([a.tobytes() for a in results + case.backward(native, guards, results)])
+            finally:
+                _rnn_plan.force(None)
+    assert found[1] == found[0] and found[2] == found[0]
+
+
+@pytest.mark.parametrize(("layer", "split"), [
+    (("lstm", 64, 64, 28, 128), "rows"),     # rows enough for every thread
+    (("lstm", 128, 16, 512, 512), "units"),  # weights that no core's cache holds: each thread reads its part
+    (("lstm", 64, 1, 256, 512), "units"),    # a single row
+    (("lstm", 2, 3, 4, 5), "alone"),         # not worth waking anyone
+])
+def test_plan_shares_out_what_pays(layer, split):
+    before = fastnn.get_num_threads()
+    fastnn.set_num_threads(2)
+    try:
+        assert _rnn_plan.planned(*layer, 4)[0] == split
+    finally:
+        fastnn.set_num_threads(before)
+
+
+def test_plan_multiplies_a_few_rows_of_x_at_once_and_packs_no_weights_for_one():
+    _, _, block, unpacked = _rnn_plan.planned("gru", 100, 2, 64, 64, 4)
+    assert block > 1 and not unpacked
+    assert _rnn_plan.planned("gru", 100, 32, 64, 64, 4)[2] == 0
+    assert _rnn_plan.planned("gru", 1, 1, 64, 64, 4)[3]
 
 
 @pytest.mark.parametrize("lengths", [False, True], ids=["full", "lengths"])

@@ -4,6 +4,7 @@
 #include "elementwise.inl"
 #include "gates.inl"
 #include "gemm.inl"
+#include "gemv_chain.inl"
 #include "pack.inl"
 #include "pool.inl"
 #include "depthwise.inl" /* on the tiles of pool.inl */
@@ -21,6 +22,7 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
         .pack = NAME(pack),
         .pack_t = NAME(pack_t),
         .pack_t_apart = NAME(pack_t_apart),
+        .gemv_chain = NAME(gemv_chain),
         .col_sum = NAME(col_sum),
         .exp = NAME(exp_array),
         .tanh = NAME(tanh_array),

@@ -29,48 +29,50 @@ static void NAME(rnn_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, i
     }
 }
 
-static void NAME(lstm_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *tile,
+static void NAME(lstm_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *tile, ptrdiff_t tile_gs,
                              const ptrdiff_t *order, REAL *c, REAL *y, REAL *h, REAL *gates, REAL *cells)
 {
-    for (ptrdiff_t r = 0; r < rows; r++) {
-        ptrdiff_t at = (order == NULL ? r : order[r]) * hidden;
-        const REAL *a = tile + r * 4 * LANES;
-        NAME(v) i = NAME(sigmoid)(NAME(load)(a)), f = NAME(sigmoid)(NAME(load)(a + LANES));
-        NAME(v) g = NAME(tanh)(NAME(load)(a + 2 * LANES)), o = NAME(sigmoid)(NAME(load)(a + 3 * LANES));
-        NAME(v) c_new = f * NAME(load_part)(c + at, units) + i * g, h_new = o * NAME(tanh)(c_new);
-        NAME(store_part)(c + at, units, c_new);
-        NAME(store_part)(y + at, units, h_new);
-        if (h != NULL) NAME(store_part)(h + r * hidden, units, h_new);
-        if (gates != NULL) {
-            REAL *to = gates + 4 * at;
-            NAME(store_part)(to, units, i);
-            NAME(store_part)(to + hidden, units, f);
-            NAME(store_part)(to + 2 * hidden, units, g);
-            NAME(store_part)(to + 3 * hidden, units, o);
-            NAME(store_part)(cells + at, units, c_new);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t u = 0; u < units; u += LANES) {
+            ptrdiff_t at = (order == NULL ? r : order[r]) * hidden + u, count = units - u;
+            const REAL *a = tile + r * 4 * tile_gs + u;
+            NAME(v) i = NAME(sigmoid)(NAME(load)(a)), f = NAME(sigmoid)(NAME(load)(a + tile_gs));
+            NAME(v) g = NAME(tanh)(NAME(load)(a + 2 * tile_gs)), o = NAME(sigmoid)(NAME(load)(a + 3 * tile_gs));
+            NAME(v) c_new = f * NAME(load_part)(c + at, count) + i * g, h_new = o * NAME(tanh)(c_new);
+            NAME(store_part)(c + at, count, c_new);
+            NAME(store_part)(y + at, count, h_new);
+            if (h != NULL) NAME(store_part)(h + r * hidden + u, count, h_new);
+            if (gates != NULL) {
+                REAL *to = gates + 4 * (at - u) + u;
+                NAME(store_part)(to, count, i);
+                NAME(store_part)(to + hidden, count, f);
+                NAME(store_part)(to + 2 * hidden, count, g);
+                NAME(store_part)(to + 3 * hidden, count, o);
+                NAME(store_part)(cells + at, count, c_new);
+            }
         }
-    }
 }
 
-static void NAME(gru_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *tile, const REAL *h_prev,
-                            const ptrdiff_t *order, REAL *y, REAL *h, REAL *gates)
+static void NAME(gru_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *tile, ptrdiff_t tile_gs,
+                            const REAL *h_prev, const ptrdiff_t *order, REAL *y, REAL *h, REAL *gates)
 {
-    for (ptrdiff_t row = 0; row < rows; row++) {
-        ptrdiff_t at = (order == NULL ? row : order[row]) * hidden;
-        const REAL *a = tile + row * 4 * LANES;
-        NAME(v) r = NAME(sigmoid)(NAME(load)(a + LANES)), z = NAME(sigmoid)(NAME(load)(a + 2 * LANES));
-        NAME(v) q = NAME(load)(a + 3 * LANES), n = NAME(tanh)(NAME(load)(a) + r * q);
-        NAME(v) h_new = (1 - z) * n + z * NAME(load_part)(h_prev + row * hidden, units);
-        NAME(store_part)(y + at, units, h_new);
-        if (h != NULL) NAME(store_part)(h + row * hidden, units, h_new);
-        if (gates != NULL) {
-            REAL *to = gates + 4 * at;
-            NAME(store_part)(to, units, r);
-            NAME(store_part)(to + hidden, units, z);
-            NAME(store_part)(to + 2 * hidden, units, n);
-            NAME(store_part)(to + 3 * hidden, units, q);
+    for (ptrdiff_t row = 0; row < rows; row++)
+        for (ptrdiff_t u = 0; u < units; u += LANES) {
+            ptrdiff_t at = (order == NULL ? row : order[row]) * hidden + u, count = units - u;
+            const REAL *a = tile + row * 4 * tile_gs + u;
+            NAME(v) r = NAME(sigmoid)(NAME(load)(a + tile_gs)), z = NAME(sigmoid)(NAME(load)(a + 2 * tile_gs));
+            NAME(v) q = NAME(load)(a + 3 * tile_gs), n = NAME(tanh)(NAME(load)(a) + r * q);
+            NAME(v) h_new = (1 - z) * n + z * NAME(load_part)(h_prev + row * hidden + u, count);
+            NAME(store_part)(y + at, count, h_new);
+            if (h != NULL) NAME(store_part)(h + row * hidden + u, count, h_new);
+            if (gates != NULL) {
+                REAL *to = gates + 4 * (at - u) + u;
+                NAME(store_part)(to, count, r);
+                NAME(store_part)(to + hidden, count, z);
+                NAME(store_part)(to + 2 * hidden, count, n);
+                NAME(store_part)(to + 3 * hidden, count, q);
+            }
         }
-    }
 }
 
 static void NAME(rnn_gates_backward)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, int relu, const REAL *dh,

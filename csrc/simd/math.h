@@ -14,6 +14,7 @@
 #define EXP_MIN -104.0f                /* below: 0 */
 #define EXP_MAX 89.0f                  /* above: infinity */
 #define TANH_MAX 24.0f                 /* m / (m + 2) is 1 from here on */
+#define SUFFIX _ps
 #define EXP_COEFFICIENTS 0x1.6d996cp-10f, 0x1.12284ap-7f, 0x1.555486p-5f, 0x1.5554bp-3f, 0.5f
 typedef uint32_t NAME(vn) __attribute__((vector_size(FNN_VEC_BYTES)));
 #else
@@ -25,51 +26,78 @@ typedef uint32_t NAME(vn) __attribute__((vector_size(FNN_VEC_BYTES)));
 #define EXP_MIN -746.0
 #define EXP_MAX 710.0
 #define TANH_MAX 48.0
+#define SUFFIX _pd
 #define EXP_COEFFICIENTS                                                                                              \
     0x1.af76d8cf6f8bfp-26, 0x1.28a2c63bdf9fap-22, 0x1.71dde9f1a5f65p-19, 0x1.a019a6781c0fp-16, 0x1.a01a01b5dc8dfp-13, \
         0x1.6c16c17f3602cp-10, 0x1.111111110e6d7p-7, 0x1.555555555211ep-5, 0x1.555555555555cp-3, 0x1.0000000000005p-1
 typedef uint64_t NAME(vn) __attribute__((vector_size(FNN_VEC_BYTES)));
 #endif
 
-/* 2^n for a normal result. */
-INLINE NAME(v) NAME(power_of_two)(NAME(vi) n) { return (NAME(v))((n + EXPONENT_BIAS) << EXPONENT_BITS); }
+/* The larger of x and low, the smaller of x and high; NaN for a NaN x (the second operand, on x86). */
+#if defined(__x86_64__)
+#if FNN_VEC_BYTES == 64
+#define INTRINSIC(op) FNN_CONCAT(_mm512_##op, SUFFIX)
+#elif FNN_VEC_BYTES == 32
+#define INTRINSIC(op) FNN_CONCAT(_mm256_##op, SUFFIX)
+#else
+#define INTRINSIC(op) FNN_CONCAT(_mm_##op, SUFFIX)
+#endif
+INLINE NAME(v) NAME(at_least)(NAME(v) x, REAL low) { return INTRINSIC(max)(NAME(broadcast)(low), x); }
+INLINE NAME(v) NAME(at_most)(NAME(v) x, REAL high) { return INTRINSIC(min)(NAME(broadcast)(high), x); }
+#else
+INLINE NAME(v) NAME(at_least)(NAME(v) x, REAL low) { return NAME(select)(x < low, NAME(broadcast)(low), x); }
+INLINE NAME(v) NAME(at_most)(NAME(v) x, REAL high) { return NAME(select)(x > high, NAME(broadcast)(high), x); }
+#endif
 
-/* e^r - 1 and n, of x = n ln 2 + r. */
-INLINE NAME(v) NAME(reduced_expm1)(NAME(v) x, NAME(vi) *n)
+/* e^r - 1 and n, of x = n ln 2 + r; n as a number, and shifted into the low bits of *shifted. */
+INLINE NAME(v) NAME(reduced_expm1)(NAME(v) x, NAME(v) *n, NAME(v) *shifted)
 {
     static const REAL c[] = {EXP_COEFFICIENTS};
-    NAME(v) shifted = x * (REAL)1.4426950408889634074 + ROUND_SHIFT, rounded = shifted - ROUND_SHIFT;
-    *n = (NAME(vi))shifted - (NAME(vi))NAME(broadcast)(ROUND_SHIFT);
-    NAME(v) r = (x - rounded * LN2_HIGH) - rounded * LN2_LOW, q = NAME(broadcast)(c[0]);
+    *shifted = x * (REAL)1.4426950408889634074 + ROUND_SHIFT;
+    *n = *shifted - ROUND_SHIFT;
+    NAME(v) r = (x - *n * LN2_HIGH) - *n * LN2_LOW, q = NAME(broadcast)(c[0]);
     _Pragma("GCC unroll 16") for (int i = 1; i < (int)(sizeof c / sizeof *c); i++) q = q * r + c[i];
     return r * r * q + r;
 }
 
+/* y 2^n, rounded once, also where 2^n is subnormal or overflows. */
+INLINE NAME(v) NAME(times_power_of_two)(NAME(v) y, NAME(v) n, NAME(v) shifted)
+{
+#ifdef __AVX512F__
+    (void)shifted;
+    return INTRINSIC(scalef)(y, n);
+#else
+    (void)n;
+    NAME(vi) k = (NAME(vi))shifted - (NAME(vi))NAME(broadcast)(ROUND_SHIFT);
+    NAME(vi) half = (NAME(vi))((NAME(vn))(k + 2 * EXPONENT_BIAS) >> 1) - EXPONENT_BIAS;
+    NAME(vi) first = (half + EXPONENT_BIAS) << EXPONENT_BITS, second = (k - half + EXPONENT_BIAS) << EXPONENT_BITS;
+    return y * (NAME(v))first * (NAME(v))second;
+#endif
+}
+
 INLINE NAME(v) NAME(exp)(NAME(v) x)
 {
-    NAME(vi) n, half;
-    x = NAME(select)(x < EXP_MIN, NAME(broadcast)(EXP_MIN), x);
-    x = NAME(select)(x > EXP_MAX, NAME(broadcast)(EXP_MAX), x);
-    NAME(v) y = NAME(reduced_expm1)(x, &n) + 1;
-    /* In two factors, since 2^n may be subnormal or overflow where the result does not. */
-    half = (NAME(vi))((NAME(vn))(n + 2 * EXPONENT_BIAS) >> 1) - EXPONENT_BIAS;
-    return y * NAME(power_of_two)(half) * NAME(power_of_two)(n - half);
+    NAME(v) n, shifted, p = NAME(reduced_expm1)(NAME(at_most)(NAME(at_least)(x, EXP_MIN), EXP_MAX), &n, &shifted);
+    return NAME(times_power_of_two)(p + 1, n, shifted);
 }
 
 /* tanh |x| = m / (m + 2) with m = e^(2 |x|) - 1, which keeps its relative accuracy towards 0. */
 INLINE NAME(v) NAME(tanh)(NAME(v) x)
 {
-    NAME(vi) n, sign = (NAME(vi))x & (NAME(vi))NAME(broadcast)((REAL)-0.0);
-    NAME(v) a = 2 * (NAME(v))((NAME(vi))x ^ sign);
-    a = NAME(select)(a > TANH_MAX, NAME(broadcast)(TANH_MAX), a);
-    NAME(v) p = NAME(reduced_expm1)(a, &n), scale = NAME(power_of_two)(n), m = p * scale + (scale - 1);
+    NAME(vi) sign = (NAME(vi))x & (NAME(vi))NAME(broadcast)((REAL)-0.0);
+    NAME(v) n, shifted, a = NAME(at_most)((NAME(v))((NAME(vi))x ^ sign) * 2, TANH_MAX);
+    NAME(v) p = NAME(reduced_expm1)(a, &n, &shifted);
+    NAME(vi) exponent = (NAME(vi))shifted + EXPONENT_BIAS;
+    NAME(v) scale = (NAME(v))(exponent << EXPONENT_BITS), m = p * scale + (scale - 1);
     return (NAME(v))((NAME(vi))(m / (m + 2)) | sign);
 }
 
 /* From e = e^-|x|, which cannot overflow: 1 / (1 + e) or e / (1 + e). */
 INLINE NAME(v) NAME(sigmoid)(NAME(v) x)
 {
-    NAME(v) e = NAME(exp)((NAME(v))((NAME(vi))x | (NAME(vi))NAME(broadcast)((REAL)-0.0)));
+    NAME(v) n, shifted, minus_abs = (NAME(v))((NAME(vi))x | (NAME(vi))NAME(broadcast)((REAL)-0.0));
+    NAME(v) p = NAME(reduced_expm1)(NAME(at_least)(minus_abs, EXP_MIN), &n, &shifted);
+    NAME(v) e = NAME(times_power_of_two)(p + 1, n, shifted);
     return NAME(select)(x < 0, e, NAME(broadcast)(1)) / (1 + e);
 }
 
@@ -82,3 +110,5 @@ INLINE NAME(v) NAME(sigmoid)(NAME(v) x)
 #undef EXP_MAX
 #undef TANH_MAX
 #undef EXP_COEFFICIENTS
+#undef SUFFIX
+#undef INTRINSIC

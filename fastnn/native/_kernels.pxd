@@ -68,6 +68,14 @@ cdef inline void pack_t_apart(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, c
         isa.f64.pack_t_apart(k, cols, width, src, ld, dst, dst_ks)
 
 
+cdef inline void gemv_chain(Py_ssize_t rows, Py_ssize_t k, const real *w, Py_ssize_t w_rs, const real *x,
+                            const real *init, real *y) noexcept nogil:
+    if real is float:
+        isa.f32.gemv_chain(rows, k, w, w_rs, x, init, y)
+    else:
+        isa.f64.gemv_chain(rows, k, w, w_rs, x, init, y)
+
+
 cdef inline void col_sum(Py_ssize_t k, Py_ssize_t cols, const real *src, Py_ssize_t ld, real *dst) noexcept nogil:
     if real is float:
         isa.f32.col_sum(k, cols, src, ld, dst)
@@ -104,21 +112,21 @@ cdef inline void rnn_gates(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden,
         isa.f64.rnn_gates(rows, units, hidden, relu, tile, tile_rs, order, y, h)
 
 
-cdef inline void lstm_gates(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const real *tile,
+cdef inline void lstm_gates(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const real *tile, Py_ssize_t tile_gs,
                             const Py_ssize_t *order, real *c, real *y, real *h, real *gates,
                             real *cells) noexcept nogil:
     if real is float:
-        isa.f32.lstm_gates(rows, units, hidden, tile, order, c, y, h, gates, cells)
+        isa.f32.lstm_gates(rows, units, hidden, tile, tile_gs, order, c, y, h, gates, cells)
     else:
-        isa.f64.lstm_gates(rows, units, hidden, tile, order, c, y, h, gates, cells)
+        isa.f64.lstm_gates(rows, units, hidden, tile, tile_gs, order, c, y, h, gates, cells)
 
 
-cdef inline void gru_gates(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const real *tile, const real *h_prev,
-                           const Py_ssize_t *order, real *y, real *h, real *gates) noexcept nogil:
+cdef inline void gru_gates(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const real *tile, Py_ssize_t tile_gs,
+                           const real *h_prev, const Py_ssize_t *order, real *y, real *h, real *gates) noexcept nogil:
     if real is float:
-        isa.f32.gru_gates(rows, units, hidden, tile, h_prev, order, y, h, gates)
+        isa.f32.gru_gates(rows, units, hidden, tile, tile_gs, h_prev, order, y, h, gates)
     else:
-        isa.f64.gru_gates(rows, units, hidden, tile, h_prev, order, y, h, gates)
+        isa.f64.gru_gates(rows, units, hidden, tile, tile_gs, h_prev, order, y, h, gates)
 
 
 cdef inline void rnn_gates_backward(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const real *dh,

@@ -23,6 +23,7 @@ from ._rnn_net cimport (
     time_of,
 )
 from ._rnn_plan cimport BY_ROWS, Plan, plan_forward
+from ._rnn_unpacked cimport forward_unpacked
 from ._runtime cimport fnn_alloc, fnn_free, real
 
 cdef enum:
@@ -57,6 +58,8 @@ cdef int forward(Net *net, void *h_n, void *c_n, real *dtype) noexcept nogil:
     if net.rows == 0 or net.hidden == 0:
         return 0
     plan_forward(net, sizeof(real), &plan)
+    if plan.unpacked:
+        return forward_unpacked(net, h_n, c_n, plan.threads, dtype)
     net.groups = plan.threads if plan.split == BY_ROWS else 1
     job.net, job.h_n, job.c_n = net, h_n, c_n
     cut_into_tiles(&job, lanes(sizeof(real)), tile_width(sizeof(real)))
@@ -318,10 +321,11 @@ cdef void gates(const Forward *job, Py_ssize_t j, Py_ssize_t rows, Py_ssize_t pl
     cdef real *y = <real *>net.y + at + first
     cdef real *saved = <real *>net.saved + 4 * at + first if net.saved != NULL else NULL
     cdef real *to = h_new + first if h_new != NULL else NULL
+    cdef Py_ssize_t unit = round_up(units, lanes(sizeof(real)))
     if net.kind == LSTM:
-        lstm_gates(rows, units, hidden, tile, order, <real *>job.c_n + row * hidden + first, y, to, saved,
+        lstm_gates(rows, units, hidden, tile, unit, order, <real *>job.c_n + row * hidden + first, y, to, saved,
                    <real *>net.cells + at + first if net.cells != NULL else NULL)
     elif net.kind == GRU:
-        gru_gates(rows, units, hidden, tile, h + first, order, y, to, saved)
+        gru_gates(rows, units, hidden, tile, unit, h + first, order, y, to, saved)
     else:
-        rnn_gates(rows, units, hidden, net.relu, tile, round_up(units, lanes(sizeof(real))), order, y, to)
+        rnn_gates(rows, units, hidden, net.relu, tile, unit, order, y, to)

@@ -8,6 +8,7 @@ cdef enum:
 cdef struct Plan:
     int split
     int threads
+    bint unpacked      # straight from the weights, all threads together on each row's sums
     Py_ssize_t block   # steps whose x is multiplied at once; 0: each step's with its h
 
 

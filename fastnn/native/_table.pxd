@@ -23,17 +23,20 @@ cdef extern from "fnn_kernels.h" nogil:
                        float *dst) noexcept nogil
         void (*pack_t_apart)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const float *src, Py_ssize_t ld,
                              float *dst, Py_ssize_t dst_ks) noexcept nogil
+        void (*gemv_chain)(Py_ssize_t rows, Py_ssize_t k, const float *w, Py_ssize_t w_rs, const float *x,
+                           const float *init, float *y) noexcept nogil
         void (*col_sum)(Py_ssize_t k, Py_ssize_t cols, const float *src, Py_ssize_t ld, float *dst) noexcept nogil
         void (*exp)(Py_ssize_t n, const float *x, float *y) noexcept nogil
         void (*tanh)(Py_ssize_t n, const float *x, float *y) noexcept nogil
         void (*sigmoid)(Py_ssize_t n, const float *x, float *y) noexcept nogil
         void (*rnn_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const float *tile,
                           Py_ssize_t tile_rs, const Py_ssize_t *order, float *y, float *h) noexcept nogil
-        void (*lstm_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const float *tile,
+        void (*lstm_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const float *tile, Py_ssize_t tile_gs,
                            const Py_ssize_t *order, float *c, float *y, float *h, float *gates,
                            float *cells) noexcept nogil
-        void (*gru_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const float *tile, const float *h_prev,
-                          const Py_ssize_t *order, float *y, float *h, float *gates) noexcept nogil
+        void (*gru_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const float *tile, Py_ssize_t tile_gs,
+                          const float *h_prev, const Py_ssize_t *order, float *y, float *h,
+                          float *gates) noexcept nogil
         void (*rnn_gates_backward)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const float *dh,
                                    const Py_ssize_t *order, const float *dy, const float *y,
                                    float *dgates) noexcept nogil
@@ -94,6 +97,8 @@ cdef extern from "fnn_kernels.h" nogil:
                        double *dst) noexcept nogil
         void (*pack_t_apart)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const double *src, Py_ssize_t ld,
                              double *dst, Py_ssize_t dst_ks) noexcept nogil
+        void (*gemv_chain)(Py_ssize_t rows, Py_ssize_t k, const double *w, Py_ssize_t w_rs, const double *x,
+                           const double *init, double *y) noexcept nogil
         void (*col_sum)(Py_ssize_t k, Py_ssize_t cols, const double *src, Py_ssize_t ld, double *dst) noexcept nogil
         void (*exp)(Py_ssize_t n, const double *x, double *y) noexcept nogil
         void (*tanh)(Py_ssize_t n, const double *x, double *y) noexcept nogil
@@ -101,9 +106,9 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*rnn_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const double *tile,
                           Py_ssize_t tile_rs, const Py_ssize_t *order, double *y, double *h) noexcept nogil
         void (*lstm_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const double *tile,
-                           const Py_ssize_t *order, double *c, double *y, double *h, double *gates,
+                           Py_ssize_t tile_gs, const Py_ssize_t *order, double *c, double *y, double *h, double *gates,
                            double *cells) noexcept nogil
-        void (*gru_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const double *tile,
+        void (*gru_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const double *tile, Py_ssize_t tile_gs,
                           const double *h_prev, const Py_ssize_t *order, double *y, double *h,
                           double *gates) noexcept nogil
         void (*rnn_gates_backward)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const double *dh,
