@@ -35,6 +35,27 @@ typedef struct {
     void (*tanh)(ptrdiff_t n, const REAL *x, REAL *y);
     void (*sigmoid)(ptrdiff_t n, const REAL *x, REAL *y);
 
+    /* norm.inl: sums over n elements, in an order that n decides: of x, of (x - mean)^2, of dy * (x - mean). */
+    REAL (*sum)(ptrdiff_t n, const REAL *x);
+    REAL (*sum_squares)(ptrdiff_t n, const REAL *x, REAL mean);
+    REAL (*sum_products)(ptrdiff_t n, const REAL *dy, const REAL *x, REAL mean);
+    /* norm.inl: y = (x - mean) * scale + shift; dx = dy * by_dy + (x - mean) * by_x + shift. */
+    void (*scale_row)(ptrdiff_t n, const REAL *x, REAL mean, REAL scale, REAL shift, REAL *y);
+    void (*combine_rows)(ptrdiff_t n, const REAL *dy, const REAL *x, REAL mean, REAL by_dy, REAL by_x, REAL shift,
+                         REAL *dx);
+    /* norm.inl: y = (x - mean) * rstd * weight + bias with the row's own mean and rstd = 1 / sqrt(var + eps), which
+     * are written; weight and bias may be NULL. Then dx, and the sums over rows ld apart of dy * (x - mean) * rstd
+     * and of dy, each or NULL. */
+    void (*normalize_row)(ptrdiff_t n, const REAL *x, const REAL *weight, const REAL *bias, REAL eps, REAL *mean,
+                          REAL *rstd, REAL *y);
+    void (*normalize_row_grad)(ptrdiff_t n, const REAL *dy, const REAL *x, const REAL *weight, REAL mean, REAL rstd,
+                               REAL *dx);
+    void (*normalize_weight_grad)(ptrdiff_t rows, ptrdiff_t cols, const REAL *dy, const REAL *x, ptrdiff_t ld,
+                                  const REAL *mean, const REAL *rstd, REAL *dweight, REAL *dbias);
+    /* norm.inl: softmax of a row, or its logarithm, and the gradient from y. y may be x, dx may be dy. */
+    void (*softmax_row)(ptrdiff_t n, int logarithm, const REAL *x, REAL *y);
+    void (*softmax_row_grad)(ptrdiff_t n, int logarithm, const REAL *dy, const REAL *y, REAL *dx);
+
     /* gates.inl, after the products of a step: `units` units of rows [r], whose sums stand in a tile. Row r of the tile
      * is row order[r] (r where order is NULL) of c, y, gates (rows of 4 hidden), cells, dy, c_prev, but row r of h, dh,
      * dc and dgates. All have rows of `hidden` elements and begin at the first of the units. h may be NULL: not wanted.

@@ -3,6 +3,7 @@
 #include "../simd/math.h"
 #include "elementwise.inl"
 #include "gates.inl"
+#include "norm.inl"
 #include "gemm.inl"
 #include "gemv_chain.inl"
 #include "pack.inl"
@@ -24,6 +25,16 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
         .pack_t_apart = NAME(pack_t_apart),
         .gemv_chain = NAME(gemv_chain),
         .col_sum = NAME(col_sum),
+        .sum = NAME(sum),
+        .sum_squares = NAME(sum_squares),
+        .sum_products = NAME(sum_products),
+        .scale_row = NAME(scale_row),
+        .combine_rows = NAME(combine_rows),
+        .normalize_row = NAME(normalize_row),
+        .normalize_row_grad = NAME(normalize_row_grad),
+        .normalize_weight_grad = NAME(normalize_weight_grad),
+        .softmax_row = NAME(softmax_row),
+        .softmax_row_grad = NAME(softmax_row_grad),
         .exp = NAME(exp_array),
         .tanh = NAME(tanh_array),
         .sigmoid = NAME(sigmoid_array),

@@ -6,3 +6,10 @@ from ._runtime cimport real
 cdef int matmul(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, Py_ssize_t a_rs, Py_ssize_t a_cs,
                 const real *b, Py_ssize_t b_ks, Py_ssize_t b_cs, const real *init, Py_ssize_t init_rs,
                 Py_ssize_t init_cs, real *c, Py_ssize_t c_rs) noexcept nogil
+
+# The same for each of a batch, whose matrices lie a_bs, b_bs and c_bs apart; init is shared.
+cdef int matmul_batch(Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+                      const real *a, Py_ssize_t a_bs, Py_ssize_t a_rs, Py_ssize_t a_cs,
+                      const real *b, Py_ssize_t b_bs, Py_ssize_t b_ks, Py_ssize_t b_cs,
+                      const real *init, Py_ssize_t init_rs, Py_ssize_t init_cs,
+                      real *c, Py_ssize_t c_bs, Py_ssize_t c_rs) noexcept nogil

@@ -13,29 +13,40 @@ cdef enum:
 cdef int matmul(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, Py_ssize_t a_rs, Py_ssize_t a_cs,
                 const real *b, Py_ssize_t b_ks, Py_ssize_t b_cs, const real *init, Py_ssize_t init_rs,
                 Py_ssize_t init_cs, real *c, Py_ssize_t c_rs) noexcept nogil:
+    return matmul_batch(<Py_ssize_t>1, m, n, k, a, <Py_ssize_t>0, a_rs, a_cs, b, <Py_ssize_t>0, b_ks, b_cs,
+                        init, init_rs, init_cs, c, <Py_ssize_t>0, c_rs)
+
+
+cdef int matmul_batch(Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+                      const real *a, Py_ssize_t a_bs, Py_ssize_t a_rs, Py_ssize_t a_cs,
+                      const real *b, Py_ssize_t b_bs, Py_ssize_t b_ks, Py_ssize_t b_cs,
+                      const real *init, Py_ssize_t init_rs, Py_ssize_t init_cs,
+                      real *c, Py_ssize_t c_bs, Py_ssize_t c_rs) noexcept nogil:
     cdef Py_ssize_t width = tile_width(sizeof(real)), panels = (n + width - 1) // width
-    cdef Py_ssize_t row_blocks = 1, rows, task, panel_size = min(k, <Py_ssize_t>K_BLOCK) * width
+    cdef Py_ssize_t row_blocks = 1, rows, task, item, row, col, panel_size = min(k, <Py_ssize_t>K_BLOCK) * width
     cdef int threads
     cdef real *scratch
-    if m <= 0 or n <= 0:
+    if batch <= 0 or m <= 0 or n <= 0:
         return 0
-    threads = threads_for(gemm_ns(<double>m * n * k), panels * ((m + 15) // 16))
+    threads = threads_for(gemm_ns(<double>batch * m * n * k), batch * panels * ((m + 15) // 16))
     # Rows are shared out too where the panels alone do not keep every thread busy.
-    while threads > 1 and row_blocks * panels < 4 * threads and m >= 32 * row_blocks:
+    while threads > 1 and row_blocks * panels * batch < 4 * threads and m >= 32 * row_blocks:
         row_blocks += 1
     rows = (m + row_blocks - 1) // row_blocks
     scratch = <real *>fnn_alloc(threads * panel_size * sizeof(real))
     if scratch == NULL:
         return -1
     if threads == 1:   # no parallel region: entering one costs 0.6 us even for a single thread
-        for task in range(panels):
-            matmul_task(0, m, task * width, min(width, n - task * width), k, a, a_rs, a_cs, b, b_ks, b_cs,
-                        init, init_rs, init_cs, c, c_rs, scratch)
+        for task in range(batch * panels):
+            item, col = task // panels, task % panels * width
+            matmul_task(0, m, col, min(width, n - col), k, a + item * a_bs, a_rs, a_cs, b + item * b_bs, b_ks, b_cs,
+                        init, init_rs, init_cs, c + item * c_bs, c_rs, scratch)
     else:
-        for task in prange(panels * row_blocks, num_threads=threads, schedule="static"):
-            matmul_task(task % row_blocks * rows, min(rows, m - task % row_blocks * rows),
-                        task // row_blocks * width, min(width, n - task // row_blocks * width), k,
-                        a, a_rs, a_cs, b, b_ks, b_cs, init, init_rs, init_cs, c, c_rs,
+        for task in prange(batch * panels * row_blocks, num_threads=threads, schedule="static"):
+            item, row = task // (panels * row_blocks), task % row_blocks * rows
+            col = task // row_blocks % panels * width
+            matmul_task(row, min(rows, m - row), col, min(width, n - col), k, a + item * a_bs, a_rs, a_cs,
+                        b + item * b_bs, b_ks, b_cs, init, init_rs, init_cs, c + item * c_bs, c_rs,
                         scratch + threadid() * panel_size)
     fnn_free(scratch)
     return 0

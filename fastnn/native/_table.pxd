@@ -29,6 +29,20 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*exp)(Py_ssize_t n, const float *x, float *y) noexcept nogil
         void (*tanh)(Py_ssize_t n, const float *x, float *y) noexcept nogil
         void (*sigmoid)(Py_ssize_t n, const float *x, float *y) noexcept nogil
+        float (*sum)(Py_ssize_t n, const float *x) noexcept nogil
+        float (*sum_squares)(Py_ssize_t n, const float *x, float mean) noexcept nogil
+        float (*sum_products)(Py_ssize_t n, const float *dy, const float *x, float mean) noexcept nogil
+        void (*scale_row)(Py_ssize_t n, const float *x, float mean, float scale, float shift, float *y) noexcept nogil
+        void (*combine_rows)(Py_ssize_t n, const float *dy, const float *x, float mean, float by_dy, float by_x,
+                             float shift, float *dx) noexcept nogil
+        void (*normalize_row)(Py_ssize_t n, const float *x, const float *weight, const float *bias, float eps,
+                              float *mean, float *rstd, float *y) noexcept nogil
+        void (*normalize_row_grad)(Py_ssize_t n, const float *dy, const float *x, const float *weight, float mean,
+                                   float rstd, float *dx) noexcept nogil
+        void (*normalize_weight_grad)(Py_ssize_t rows, Py_ssize_t cols, const float *dy, const float *x, Py_ssize_t ld,
+                                      const float *mean, const float *rstd, float *dweight, float *dbias) noexcept nogil
+        void (*softmax_row)(Py_ssize_t n, int logarithm, const float *x, float *y) noexcept nogil
+        void (*softmax_row_grad)(Py_ssize_t n, int logarithm, const float *dy, const float *y, float *dx) noexcept nogil
         void (*rnn_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const float *tile,
                           Py_ssize_t tile_rs, const Py_ssize_t *order, float *y, float *h) noexcept nogil
         void (*lstm_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const float *tile, Py_ssize_t tile_gs,
@@ -103,6 +117,23 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*exp)(Py_ssize_t n, const double *x, double *y) noexcept nogil
         void (*tanh)(Py_ssize_t n, const double *x, double *y) noexcept nogil
         void (*sigmoid)(Py_ssize_t n, const double *x, double *y) noexcept nogil
+        double (*sum)(Py_ssize_t n, const double *x) noexcept nogil
+        double (*sum_squares)(Py_ssize_t n, const double *x, double mean) noexcept nogil
+        double (*sum_products)(Py_ssize_t n, const double *dy, const double *x, double mean) noexcept nogil
+        void (*scale_row)(Py_ssize_t n, const double *x, double mean, double scale, double shift,
+                          double *y) noexcept nogil
+        void (*combine_rows)(Py_ssize_t n, const double *dy, const double *x, double mean, double by_dy, double by_x,
+                             double shift, double *dx) noexcept nogil
+        void (*normalize_row)(Py_ssize_t n, const double *x, const double *weight, const double *bias, double eps,
+                              double *mean, double *rstd, double *y) noexcept nogil
+        void (*normalize_row_grad)(Py_ssize_t n, const double *dy, const double *x, const double *weight, double mean,
+                                   double rstd, double *dx) noexcept nogil
+        void (*normalize_weight_grad)(Py_ssize_t rows, Py_ssize_t cols, const double *dy, const double *x,
+                                      Py_ssize_t ld, const double *mean, const double *rstd, double *dweight,
+                                      double *dbias) noexcept nogil
+        void (*softmax_row)(Py_ssize_t n, int logarithm, const double *x, double *y) noexcept nogil
+        void (*softmax_row_grad)(Py_ssize_t n, int logarithm, const double *dy, const double *y,
+                                 double *dx) noexcept nogil
         void (*rnn_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const double *tile,
                           Py_ssize_t tile_rs, const Py_ssize_t *order, double *y, double *h) noexcept nogil
         void (*lstm_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const double *tile,

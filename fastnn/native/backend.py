@@ -7,22 +7,25 @@ from ..reference.activation import (  # NumPy, until something compiled is measu
     gelu_forward,
     leaky_relu_backward_input,
     leaky_relu_forward,
-    log_softmax_backward_input,
-    log_softmax_forward,
     relu_backward_input,
     relu_forward,
     sigmoid_backward_input,
     sigmoid_forward,
     silu_backward_input,
     silu_forward,
-    softmax_backward_input,
-    softmax_forward,
     tanh_backward_input,
     tanh_forward,
 )
-from ..reference.attention import bmm
 from ..reference.embedding import embedding_forward
-from ..reference.norm import (
+from ..reference.resample import (
+    adaptive_avg_pool2d_backward_input,
+    adaptive_avg_pool2d_forward,
+    nearest2d_forward,
+)
+from .conv2d import conv2d_backward_input, conv2d_backward_weight, conv2d_forward
+from .embedding import embedding_backward_weight
+from .linear import bmm, linear_backward_input, linear_backward_weight, linear_forward
+from .norm import (
     channel_combine,
     channel_moments,
     channel_scale,
@@ -31,19 +34,10 @@ from ..reference.norm import (
     row_normalize_backward_input,
     row_normalize_backward_weight,
 )
-from ..reference.resample import (
-    adaptive_avg_pool2d_backward_input,
-    adaptive_avg_pool2d_forward,
-    bilinear2d_backward_input,
-    bilinear2d_forward,
-    nearest2d_backward_input,
-    nearest2d_forward,
-)
-from .conv2d import conv2d_backward_input, conv2d_backward_weight, conv2d_forward
-from .embedding import embedding_backward_weight
-from .linear import linear_backward_input, linear_backward_weight, linear_forward
 from .pool2d import avg_pool2d_backward_input, avg_pool2d_forward, max_pool2d_backward_input, max_pool2d_forward
 from .recurrent import gru_backward, gru_forward, lstm_backward, lstm_forward, rnn_backward, rnn_forward
+from .resample import bilinear2d_backward_input, bilinear2d_forward, nearest2d_backward_input
+from .softmax import log_softmax_backward_input, log_softmax_forward, softmax_backward_input, softmax_forward
 
 __all__ = [
     "adaptive_avg_pool2d_backward_input",

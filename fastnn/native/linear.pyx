@@ -1,9 +1,9 @@
-"""y = x W^T + b and its gradients, over the shared matrix product. Same names as reference/linear.py."""
+"""y = x W^T + b and its gradients, and products in a batch, over the shared matrix product. See reference/linear.py."""
 
 from cython.parallel cimport prange
 
 from ._arrays cimport fnn_data
-from ._gemm cimport matmul
+from ._gemm cimport matmul, matmul_batch
 from ._kernels cimport col_sum, gemv
 from ._runtime cimport gemm_ns, real, threads_for
 
@@ -31,6 +31,13 @@ def linear_backward_weight(dy, x, dweight, dbias):
         backward_weight[float](dy, x, dweight, dbias, NULL)
     else:
         backward_weight[double](dy, x, dweight, dbias, NULL)
+
+
+def bmm(a, b, c, transpose_a, transpose_b):
+    if a.itemsize == 4:
+        multiply[float](a, b, c, transpose_a, transpose_b, NULL)
+    else:
+        multiply[double](a, b, c, transpose_a, transpose_b, NULL)
 
 
 cdef int forward(x,         # IN   (N, I)
@@ -120,4 +127,26 @@ cdef int backward_weight(dy,         # IN   (N, O)
             col_sum(rows, outputs, pdy, outputs, pdb)
     if failed:
         raise MemoryError("linear: no scratch memory")
+    return 0
+
+
+cdef int multiply(a,    # IN   (B, m, k), or (B, k, m) transposed
+                  b,    # IN   (B, k, n), or (B, n, k) transposed
+                  c,    # OUT  (B, m, n)
+                  bint transpose_a, bint transpose_b, const real *dtype) except -1:
+    cdef Py_ssize_t left[3]
+    cdef Py_ssize_t right[3]
+    cdef Py_ssize_t n[3]
+    cdef const real *pa = <const real *>fnn_data(a, False, 3, sizeof(real), left)
+    cdef const real *pb = <const real *>fnn_data(b, False, 3, sizeof(real), right)
+    cdef real *pc = <real *>fnn_data(c, True, 3, sizeof(real), n)
+    cdef Py_ssize_t k = left[1] if transpose_a else left[2]
+    cdef int failed
+    with nogil:
+        failed = matmul_batch(
+            n[0], n[1], n[2], k, pa, n[1] * k, <Py_ssize_t>1 if transpose_a else k, n[1] if transpose_a else 1,
+            pb, k * n[2], <Py_ssize_t>1 if transpose_b else n[2], k if transpose_b else 1,
+            <const real *>NULL, <Py_ssize_t>0, <Py_ssize_t>0, pc, n[1] * n[2], n[2])
+    if failed:
+        raise MemoryError("bmm: no scratch memory")
     return 0

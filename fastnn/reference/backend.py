@@ -20,11 +20,10 @@ from .activation import (
     tanh_backward_input,
     tanh_forward,
 )
-from .attention import bmm
 from .conv2d import conv2d_backward_input, conv2d_backward_weight, conv2d_forward
 from .embedding import embedding_backward_weight, embedding_forward
 from .gru import gru_backward, gru_forward
-from .linear import linear_backward_input, linear_backward_weight, linear_forward
+from .linear import bmm, linear_backward_input, linear_backward_weight, linear_forward
 from .lstm import lstm_backward, lstm_forward
 from .norm import (
     channel_combine,

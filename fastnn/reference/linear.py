@@ -1,4 +1,7 @@
-"""y = x W^T + b, and its three gradients. x: (N, I), weight: (O, I), y: (N, O)."""
+"""y = x W^T + b, and its three gradients. x: (N, I), weight: (O, I), y: (N, O).
+
+bmm: products in a batch. a: (B, m, k), or (B, k, m) transposed; b: (B, k, n), or (B, n, k); c: (B, m, n).
+"""
 
 import numpy as np
 
@@ -23,3 +26,8 @@ def linear_backward_weight(dy, x, dweight, dbias):
         np.matmul(dy.T, x, out=dweight)
     if dbias is not None:
         np.sum(dy, axis=0, out=dbias)
+
+
+@quiet
+def bmm(a, b, c, transpose_a, transpose_b):
+    np.matmul(a.swapaxes(1, 2) if transpose_a else a, b.swapaxes(1, 2) if transpose_b else b, out=c)

@@ -1,0 +1,9 @@
+from numpy import ndarray as Array
+
+def nearest2d_backward_input(dy: Array, dx: Array, rows: Array, columns: Array) -> None: ...
+def bilinear2d_forward(
+    x: Array, y: Array, rows: tuple[Array, Array, Array], columns: tuple[Array, Array, Array]
+) -> None: ...
+def bilinear2d_backward_input(
+    dy: Array, dx: Array, rows: tuple[Array, Array, Array], columns: tuple[Array, Array, Array]
+) -> None: ...

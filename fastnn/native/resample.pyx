@@ -1,0 +1,159 @@
+"""Bilinear blends, and what nearest pixels send back: one plane a task. Same names as reference/resample.py.
+
+Reading nearest pixels and averaging adaptively are NumPy's own.
+"""
+
+from cython.parallel cimport prange, threadid
+from libc.string cimport memset
+
+from ._arrays cimport fnn_data
+from ._runtime cimport fnn_alloc, fnn_free, real, threads_for
+
+cdef double NS_PER_PIXEL = 1
+
+ctypedef struct Axis:
+    Py_ssize_t size, n          # pixels of x and of y
+    const Py_ssize_t *low
+    const Py_ssize_t *high
+    const void *share
+
+
+def nearest2d_backward_input(dy, dx, rows, columns):
+    if dy.itemsize == 4:
+        nearest_gradient[float](dy, dx, rows, columns, NULL)
+    else:
+        nearest_gradient[double](dy, dx, rows, columns, NULL)
+
+
+def bilinear2d_forward(x, y, rows, columns):
+    if x.itemsize == 4:
+        bilinear[float](x, y, rows, columns, NULL)
+    else:
+        bilinear[double](x, y, rows, columns, NULL)
+
+
+def bilinear2d_backward_input(dy, dx, rows, columns):
+    if dy.itemsize == 4:
+        bilinear_gradient[float](dy, dx, rows, columns, NULL)
+    else:
+        bilinear_gradient[double](dy, dx, rows, columns, NULL)
+
+
+cdef int nearest_gradient(dy,         # IN   (N, C, P, Q)
+                          dx,         # OUT  (N, C, H, W)
+                          rows,       # IN   (P)
+                          columns,    # IN   (Q)
+                          const real *dtype) except -1:
+    cdef Py_ssize_t outer[4]
+    cdef Py_ssize_t inner[4]
+    cdef const real *pdy = <const real *>fnn_data(dy, False, 4, sizeof(real), outer)
+    cdef real *pdx = <real *>fnn_data(dx, True, 4, sizeof(real), inner)
+    cdef Axis h = read_axis(rows, None, None, inner[2], sizeof(real))
+    cdef Axis w = read_axis(columns, None, None, inner[3], sizeof(real))
+    cdef Py_ssize_t plane, planes = outer[0] * outer[1]
+    cdef int threads = threads_for(NS_PER_PIXEL * planes * h.n * w.n, planes)
+    with nogil:
+        for plane in prange(planes, num_threads=threads, schedule="static"):
+            add_nearest(&h, &w, pdy + plane * h.n * w.n, pdx + plane * h.size * w.size)
+    return 0
+
+
+cdef void add_nearest(const Axis *h, const Axis *w, const real *dy, real *dx) noexcept nogil:
+    cdef Py_ssize_t p, q
+    cdef real *row
+    memset(dx, 0, h.size * w.size * sizeof(real))
+    for p in range(h.n):
+        row = dx + h.low[p] * w.size
+        for q in range(w.n):
+            row[w.low[q]] += dy[p * w.n + q]
+
+
+cdef int bilinear(x,          # IN   (N, C, H, W)
+                  y,          # OUT  (N, C, P, Q)
+                  rows,       # IN   low, high, share (P)
+                  columns,    # IN   low, high, share (Q)
+                  const real *dtype) except -1:
+    cdef Py_ssize_t inner[4]
+    cdef Py_ssize_t outer[4]
+    cdef const real *px = <const real *>fnn_data(x, False, 4, sizeof(real), inner)
+    cdef real *py = <real *>fnn_data(y, True, 4, sizeof(real), outer)
+    cdef Axis h = read_axis(rows[0], rows[1], rows[2], inner[2], sizeof(real))
+    cdef Axis w = read_axis(columns[0], columns[1], columns[2], inner[3], sizeof(real))
+    cdef Py_ssize_t plane, planes = outer[0] * outer[1]
+    cdef int threads = threads_for(NS_PER_PIXEL * planes * h.n * w.n, planes)
+    cdef real *scratch = <real *>fnn_alloc(threads * w.size * sizeof(real))
+    if scratch == NULL:
+        raise MemoryError("interpolate: no scratch memory")
+    with nogil:
+        for plane in prange(planes, num_threads=threads, schedule="static"):
+            blend(&h, &w, px + plane * h.size * w.size, py + plane * h.n * w.n, scratch + threadid() * w.size)
+    fnn_free(scratch)
+    return 0
+
+
+cdef void blend(const Axis *h, const Axis *w, const real *x, real *y, real *between) noexcept nogil:
+    """Two rows of the plane to one, then each two neighbours of that one."""
+    cdef Py_ssize_t p, q, i
+    cdef const real *low
+    cdef const real *high
+    cdef const real *share = <const real *>w.share
+    cdef real s
+    for p in range(h.n):
+        low, high, s = x + h.low[p] * w.size, x + h.high[p] * w.size, (<const real *>h.share)[p]
+        for i in range(w.size):
+            between[i] = low[i] * (1 - s) + high[i] * s
+        for q in range(w.n):
+            y[p * w.n + q] = between[w.low[q]] * (1 - share[q]) + between[w.high[q]] * share[q]
+
+
+cdef int bilinear_gradient(dy,         # IN   (N, C, P, Q)
+                           dx,         # OUT  (N, C, H, W)
+                           rows,       # IN   low, high, share (P)
+                           columns,    # IN   low, high, share (Q)
+                           const real *dtype) except -1:
+    cdef Py_ssize_t outer[4]
+    cdef Py_ssize_t inner[4]
+    cdef const real *pdy = <const real *>fnn_data(dy, False, 4, sizeof(real), outer)
+    cdef real *pdx = <real *>fnn_data(dx, True, 4, sizeof(real), inner)
+    cdef Axis h = read_axis(rows[0], rows[1], rows[2], inner[2], sizeof(real))
+    cdef Axis w = read_axis(columns[0], columns[1], columns[2], inner[3], sizeof(real))
+    cdef Py_ssize_t plane, planes = outer[0] * outer[1]
+    cdef int threads = threads_for(NS_PER_PIXEL * planes * h.n * w.n, planes)
+    cdef real *scratch = <real *>fnn_alloc(threads * w.size * sizeof(real))
+    if scratch == NULL:
+        raise MemoryError("interpolate: no scratch memory")
+    with nogil:
+        for plane in prange(planes, num_threads=threads, schedule="static"):
+            add_blended(&h, &w, pdy + plane * h.n * w.n, pdx + plane * h.size * w.size, scratch + threadid() * w.size)
+    fnn_free(scratch)
+    return 0
+
+
+cdef void add_blended(const Axis *h, const Axis *w, const real *dy, real *dx, real *between) noexcept nogil:
+    """The way back: each row of dy to its pixels' columns, and that row to two of the plane."""
+    cdef Py_ssize_t p, q, i
+    cdef real *low
+    cdef real *high
+    cdef const real *share = <const real *>w.share
+    cdef real s, d
+    memset(dx, 0, h.size * w.size * sizeof(real))
+    for p in range(h.n):
+        memset(between, 0, w.size * sizeof(real))
+        for q in range(w.n):
+            d = dy[p * w.n + q]
+            between[w.low[q]] += d * (1 - share[q])
+            between[w.high[q]] += d * share[q]
+        low, high, s = dx + h.low[p] * w.size, dx + h.high[p] * w.size, (<const real *>h.share)[p]
+        for i in range(w.size):
+            low[i] += between[i] * (1 - s)
+        for i in range(w.size):
+            high[i] += between[i] * s
+
+
+cdef Axis read_axis(low, high, share, Py_ssize_t size, int itemsize) except *:
+    cdef Axis axis
+    axis.size = size
+    axis.low = <const Py_ssize_t *>fnn_data(low, False, 1, sizeof(Py_ssize_t), &axis.n)
+    axis.high = <const Py_ssize_t *>fnn_data(high, False, 1, sizeof(Py_ssize_t), &size)
+    axis.share = fnn_data(share, False, 1, itemsize, &size)
+    return axis
