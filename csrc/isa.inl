@@ -6,6 +6,7 @@
 #include <immintrin.h>
 #endif
 
+#include "fnn_activation.h"
 #include "fnn_kernels.h"
 #include "fnn_pool.h"
 

@@ -106,6 +106,11 @@ typedef struct {
      * the sum of dy. Either may be NULL. */
     void (*depthwise_weight)(const fnn_pool2d *plane, const REAL *x, const REAL *dy, REAL *dweight, REAL *dbias);
 
+    /* activation.inl: y[i] = op(x[i]) for i < n, op one of fnn_activation.h; dx from dy and what was saved, which is y
+     * for relu, sigmoid and tanh, else x. To a few ulp; NaN stays NaN. y may be x. */
+    void (*activate)(int op, REAL parameter, ptrdiff_t n, const REAL *x, REAL *y);
+    void (*activate_grad)(int op, REAL parameter, ptrdiff_t n, const REAL *dy, const REAL *saved, REAL *dx);
+
     /* conv.inl: rows of dst, one after the other: `before` zeros, src[i*src_rs + j*src_cs] for j < n, `after` zeros. */
     void (*pad_rows)(ptrdiff_t rows, ptrdiff_t before, ptrdiff_t n, ptrdiff_t after, const REAL *src,
                      ptrdiff_t src_rs, ptrdiff_t src_cs, REAL *dst);

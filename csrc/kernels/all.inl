@@ -1,6 +1,7 @@
 /* The kernels of one element type, and the table of them. Undefines what it defined. */
 #include "../simd/vec.h"
 #include "../simd/math.h"
+#include "../simd/normal.h"
 #include "elementwise.inl"
 #include "gates.inl"
 #include "norm.inl"
@@ -9,6 +10,7 @@
 #include "pack.inl"
 #include "pool.inl"
 #include "depthwise.inl" /* on the tiles of pool.inl */
+#include "activation.inl"
 #include "conv.inl"
 #include "winograd.inl"
 
@@ -51,6 +53,8 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
         .depthwise = NAME(depthwise_forward),
         .depthwise_grad = NAME(depthwise_grad),
         .depthwise_weight = NAME(depthwise_weight),
+        .activate = NAME(activate),
+        .activate_grad = NAME(activate_grad),
         .pad_rows = NAME(pad_rows),
         .spread = NAME(spread),
         .gather = NAME(gather),

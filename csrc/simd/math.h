@@ -81,6 +81,15 @@ INLINE NAME(v) NAME(exp)(NAME(v) x)
     return NAME(times_power_of_two)(p + 1, n, shifted);
 }
 
+/* e^x - 1 for x <= 0 (elsewhere anything), with its relative accuracy towards 0. */
+INLINE NAME(v) NAME(expm1_of_negative)(NAME(v) x)
+{
+    NAME(v) n, shifted, p = NAME(reduced_expm1)(NAME(at_most)(NAME(at_least)(x, -TANH_MAX), 0), &n, &shifted);
+    NAME(vi) exponent = (NAME(vi))shifted + EXPONENT_BIAS;
+    NAME(v) scale = (NAME(v))(exponent << EXPONENT_BITS);
+    return p * scale + (scale - 1);
+}
+
 /* tanh |x| = m / (m + 2) with m = e^(2 |x|) - 1, which keeps its relative accuracy towards 0. */
 INLINE NAME(v) NAME(tanh)(NAME(v) x)
 {

@@ -214,6 +214,21 @@ cdef inline void depthwise_weight(const fnn_pool2d *plane, const real *x, const 
         isa.f64.depthwise_weight(plane, x, dy, dweight, dbias)
 
 
+cdef inline void activate(int op, double parameter, Py_ssize_t n, const real *x, real *y) noexcept nogil:
+    if real is float:
+        isa.f32.activate(op, <float>parameter, n, x, y)
+    else:
+        isa.f64.activate(op, parameter, n, x, y)
+
+
+cdef inline void activate_grad(int op, double parameter, Py_ssize_t n, const real *dy, const real *saved,
+                               real *dx) noexcept nogil:
+    if real is float:
+        isa.f32.activate_grad(op, <float>parameter, n, dy, saved, dx)
+    else:
+        isa.f64.activate_grad(op, parameter, n, dy, saved, dx)
+
+
 cdef inline void pad_rows(Py_ssize_t rows, Py_ssize_t before, Py_ssize_t n, Py_ssize_t after, const real *src,
                           Py_ssize_t src_rs, Py_ssize_t src_cs, real *dst) noexcept nogil:
     if real is float:

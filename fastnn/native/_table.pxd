@@ -79,6 +79,9 @@ cdef extern from "fnn_kernels.h" nogil:
                                const float *weight, int add, float *dx) noexcept nogil
         void (*depthwise_weight)(const fnn_pool2d *plane, const float *x, const float *dy,
                                  float *dweight, float *dbias) noexcept nogil
+        void (*activate)(int op, float parameter, Py_ssize_t n, const float *x, float *y) noexcept nogil
+        void (*activate_grad)(int op, float parameter, Py_ssize_t n, const float *dy, const float *saved,
+                              float *dx) noexcept nogil
         void (*wino_input)(Py_ssize_t tiles, const float *band, Py_ssize_t row, float *v, Py_ssize_t v_ts,
                            Py_ssize_t plane) noexcept nogil
         void (*wino_dy)(Py_ssize_t tiles, const float *band, Py_ssize_t row, float *m, Py_ssize_t m_ts,
@@ -170,6 +173,9 @@ cdef extern from "fnn_kernels.h" nogil:
                                const double *weight, int add, double *dx) noexcept nogil
         void (*depthwise_weight)(const fnn_pool2d *plane, const double *x, const double *dy,
                                  double *dweight, double *dbias) noexcept nogil
+        void (*activate)(int op, double parameter, Py_ssize_t n, const double *x, double *y) noexcept nogil
+        void (*activate_grad)(int op, double parameter, Py_ssize_t n, const double *dy, const double *saved,
+                              double *dx) noexcept nogil
         void (*wino_input)(Py_ssize_t tiles, const double *band, Py_ssize_t row, double *v, Py_ssize_t v_ts,
                            Py_ssize_t plane) noexcept nogil
         void (*wino_dy)(Py_ssize_t tiles, const double *band, Py_ssize_t row, double *m, Py_ssize_t m_ts,

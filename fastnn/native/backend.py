@@ -1,6 +1,12 @@
 """The backend functions of the compiled modules, under the names that `reference.backend` has too."""
 
-from ..reference.activation import (  # NumPy, until something compiled is measurably faster
+from ..reference.embedding import embedding_forward
+from ..reference.resample import (
+    adaptive_avg_pool2d_backward_input,
+    adaptive_avg_pool2d_forward,
+    nearest2d_forward,
+)
+from .activation import (
     elu_backward_input,
     elu_forward,
     gelu_backward_input,
@@ -15,12 +21,6 @@ from ..reference.activation import (  # NumPy, until something compiled is measu
     silu_forward,
     tanh_backward_input,
     tanh_forward,
-)
-from ..reference.embedding import embedding_forward
-from ..reference.resample import (
-    adaptive_avg_pool2d_backward_input,
-    adaptive_avg_pool2d_forward,
-    nearest2d_forward,
 )
 from .conv2d import conv2d_backward_input, conv2d_backward_weight, conv2d_forward
 from .embedding import embedding_backward_weight

@@ -1,0 +1,124 @@
+"""Activations, element by element, in blocks shared out among threads. Same names as reference/activation.py."""
+
+from cython.parallel cimport prange
+
+from ._arrays cimport fnn_data
+from ._kernels cimport activate, activate_grad
+from ._runtime cimport real, threads_for
+
+cdef extern from "fnn_activation.h":
+    enum: FNN_RELU, FNN_LEAKY_RELU, FNN_ELU, FNN_SIGMOID, FNN_TANH, FNN_SILU, FNN_GELU, FNN_GELU_TANH
+
+cdef enum:
+    BLOCK = 8192    # elements of one task
+
+
+def relu_forward(x, y):
+    apply(FNN_RELU, 0, x, y)
+
+
+def relu_backward_input(dy, y, dx):
+    apply_grad(FNN_RELU, 0, dy, y, dx)
+
+
+def leaky_relu_forward(x, y, negative_slope):
+    apply(FNN_LEAKY_RELU, negative_slope, x, y)
+
+
+def leaky_relu_backward_input(dy, x, dx, negative_slope):
+    apply_grad(FNN_LEAKY_RELU, negative_slope, dy, x, dx)
+
+
+def elu_forward(x, y, alpha):
+    apply(FNN_ELU, alpha, x, y)
+
+
+def elu_backward_input(dy, x, dx, alpha):
+    apply_grad(FNN_ELU, alpha, dy, x, dx)
+
+
+def sigmoid_forward(x, y):
+    apply(FNN_SIGMOID, 0, x, y)
+
+
+def sigmoid_backward_input(dy, y, dx):
+    apply_grad(FNN_SIGMOID, 0, dy, y, dx)
+
+
+def tanh_forward(x, y):
+    apply(FNN_TANH, 0, x, y)
+
+
+def tanh_backward_input(dy, y, dx):
+    apply_grad(FNN_TANH, 0, dy, y, dx)
+
+
+def silu_forward(x, y):
+    apply(FNN_SILU, 0, x, y)
+
+
+def silu_backward_input(dy, x, dx):
+    apply_grad(FNN_SILU, 0, dy, x, dx)
+
+
+def gelu_forward(x, y, approximate):
+    apply(FNN_GELU if approximate == "none" else FNN_GELU_TANH, 0, x, y)
+
+
+def gelu_backward_input(dy, x, dx, approximate):
+    apply_grad(FNN_GELU if approximate == "none" else FNN_GELU_TANH, 0, dy, x, dx)
+
+
+cdef int apply(int op, double parameter, x, y) except -1:
+    if x.itemsize == 4:
+        return forward[float](op, parameter, x, y, NULL)
+    return forward[double](op, parameter, x, y, NULL)
+
+
+cdef int apply_grad(int op, double parameter, dy, saved, dx) except -1:
+    if dy.itemsize == 4:
+        return backward[float](op, parameter, dy, saved, dx, NULL)
+    return backward[double](op, parameter, dy, saved, dx, NULL)
+
+
+cdef int forward(int op, double parameter,
+                 x,    # IN   (M)
+                 y,    # OUT  (M)
+                 const real *dtype) except -1:
+    cdef Py_ssize_t n, block
+    cdef const real *px = <const real *>fnn_data(x, False, 1, sizeof(real), &n)
+    cdef real *py = <real *>fnn_data(y, True, 1, sizeof(real), &n)
+    cdef Py_ssize_t blocks = (n + BLOCK - 1) // BLOCK
+    cdef int threads = threads_for(nanoseconds(op, n, sizeof(real)), blocks)
+    if threads == 1:
+        with nogil:
+            activate(op, parameter, n, px, py)
+        return 0
+    for block in prange(blocks, num_threads=threads, schedule="static", nogil=True):
+        activate(op, parameter, min(<Py_ssize_t>BLOCK, n - block * BLOCK), px + block * BLOCK, py + block * BLOCK)
+    return 0
+
+
+cdef int backward(int op, double parameter,
+                  dy,       # IN   (M)
+                  saved,    # IN   (M)
+                  dx,       # OUT  (M)
+                  const real *dtype) except -1:
+    cdef Py_ssize_t n, block
+    cdef const real *pdy = <const real *>fnn_data(dy, False, 1, sizeof(real), &n)
+    cdef const real *ps = <const real *>fnn_data(saved, False, 1, sizeof(real), &n)
+    cdef real *pdx = <real *>fnn_data(dx, True, 1, sizeof(real), &n)
+    cdef Py_ssize_t blocks = (n + BLOCK - 1) // BLOCK
+    cdef int threads = threads_for(nanoseconds(op, n, sizeof(real)), blocks)
+    if threads == 1:
+        with nogil:
+            activate_grad(op, parameter, n, pdy, ps, pdx)
+        return 0
+    for block in prange(blocks, num_threads=threads, schedule="static", nogil=True):
+        activate_grad(op, parameter, min(<Py_ssize_t>BLOCK, n - block * BLOCK), pdy + block * BLOCK, ps + block * BLOCK,
+                      pdx + block * BLOCK)
+    return 0
+
+
+cdef double nanoseconds(int op, Py_ssize_t n, Py_ssize_t itemsize) noexcept nogil:
+    return n * itemsize * (0.05 if op == FNN_RELU or op == FNN_LEAKY_RELU else 0.2)
