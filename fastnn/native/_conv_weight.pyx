@@ -3,8 +3,9 @@
 x is read tap by tap from a padded copy, the channels being the rows of a tile; 1x1 kernels read x itself. Where there
 are too few channels to fill a tile, the taps of all of them are gathered from the copy to rows of a panel.
 
-The sum runs over blocks of pixels in their order. Where the weights alone are too few to keep many threads busy, it
-is split into parts, as many as the shapes say, that are added up in their order: no bit depends on the threads.
+Blocks of pixels are summed on their own, then added up in their order. Where the weights alone are too few to keep
+many threads busy, the blocks fall into parts, as many as the shapes say, whose sums are added up in their order: no
+bit depends on the threads.
 """
 
 from cython.parallel cimport prange
@@ -236,10 +237,10 @@ cdef void multiply(const Convolution *conv, const Plan *plan, Py_ssize_t row, Py
             c_sums = sums + c * kernel * plan.filters + k
             if plan.source == GATHER:
                 gemm(block * kernel, width, n, panel, plan.pixels, 1, dy_t + k * n, plan.width,
-                     <const real *>NULL if first else c_sums, plan.filters, 1, c_sums, plan.filters)
+                     <const real *>NULL if first else c_sums, plan.filters, 2, c_sums, plan.filters)
             elif plan.source == PLAIN:
                 gemm(block, width, n, x + c * plane + row * conv.w.size + pixel, plane, 1, dy_t + k * n, plan.width,
-                     <const real *>NULL if first else c_sums, plan.filters, 1, c_sums, plan.filters)
+                     <const real *>NULL if first else c_sums, plan.filters, 2, c_sums, plan.filters)
             else:
                 multiply_taps(plan, kernel, block, width, n, copy, plan.pixel_in_copy + pixel, dy_t + k * n, c_sums,
                               first)
@@ -253,7 +254,7 @@ cdef void multiply_taps(const Plan *plan, Py_ssize_t kernel, Py_ssize_t channels
     cdef Py_ssize_t t
     for t in range(kernel):
         igemm(channels, width, n, copy + plan.in_copy[t], plan.band.channel, pixel_in_copy, dy_t, plan.in_panel,
-              <const real *>NULL if first else sums + t * plan.filters, kernel * plan.filters, <Py_ssize_t>1,
+              <const real *>NULL if first else sums + t * plan.filters, kernel * plan.filters, <Py_ssize_t>2,
               sums + t * plan.filters, kernel * plan.filters)
 
 

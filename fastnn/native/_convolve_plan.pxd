@@ -1,0 +1,31 @@
+"""How a convolution is cut into tasks, chains of taps and tiles."""
+
+from ._convolve cimport Convolution
+from ._im2col cimport Band
+from ._runtime cimport fnn_share
+
+cdef enum Tiling:
+    GATHER      # panels, gathered from the copy; any pixels
+    ROWS        # pixels of one row, read from the copy
+    FLAT        # pixels of the copy as they come, with those between the rows, which are dropped
+    PLAIN       # 1x1: panels, packed from the source itself
+
+cdef struct Plan:
+    Band band
+    Py_ssize_t bands, image_blocks          # the pixels' tasks: one of the two is split
+    Py_ssize_t row_blocks, rows             # blocks of output channels, where the pixels alone are too few tasks
+    Py_ssize_t channels                     # of a block
+    Py_ssize_t taps                         # of a block of channels
+    Py_ssize_t chain                        # taps
+    Py_ssize_t width                        # of the widest panel
+    Tiling tiling
+    Py_ssize_t copy, panel                  # elements of a thread's scratch memory
+    Py_ssize_t tile                         # elements of a task's own outputs; 0: they go straight to `out`
+    int threads
+    fnn_share *shares
+    Py_ssize_t *in_copy
+    Py_ssize_t *in_weight
+    Py_ssize_t *in_panel
+
+# All but the pointers.
+cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) noexcept nogil
