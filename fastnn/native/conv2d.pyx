@@ -19,6 +19,10 @@ from ._winograd_image cimport winograd_image, winograd_image_scratch
 from ._winograd_weight cimport winograd_weight, winograd_weight_scratch, without_padding
 
 
+cdef enum:   # filters a channel up to which the depthwise kernels are measured to be faster
+    DEPTHWISE_IMAGE = 2
+    DEPTHWISE_WEIGHT = 6
+
 cdef enum Algorithm:
     AUTO, DIRECT, WINOGRAD
 
@@ -94,8 +98,11 @@ cdef fnn_pool2d describe_plane(const Py_ssize_t *x, const Py_ssize_t *weight, co
     return g
 
 
-cdef bint is_depthwise(const fnn_pool2d *g, Py_ssize_t channels, Geometry geo) noexcept nogil:
-    return geo.groups == channels and geo.algorithm != WINOGRAD and fnn_depthwise_fits(g)
+cdef bint is_depthwise(const fnn_pool2d *g, Py_ssize_t channels, Py_ssize_t filters, Py_ssize_t most,
+                       Geometry geo) noexcept nogil:
+    """One channel a group, of so few filters that tiles of a matrix product would stay empty."""
+    return (geo.groups == channels and filters <= most * channels and geo.algorithm != WINOGRAD
+            and fnn_depthwise_fits(g))
 
 
 cdef int forward(const real[:, :, :, ::1] x,         # IN   (N, C, H, W)
@@ -118,7 +125,7 @@ cdef int forward(const real[:, :, :, ::1] x,         # IN   (N, C, H, W)
         return 0
     if bias is not None:
         b = &bias[0]
-    if is_depthwise(&plane, x.shape[1], geo):
+    if is_depthwise(&plane, x.shape[1], y.shape[1], DEPTHWISE_IMAGE, geo):
         with nogil:
             depthwise_image(&plane, x.shape[0], x.shape[1], y.shape[1], &x[0, 0, 0, 0], &weight[0, 0, 0, 0], b,
                             &y[0, 0, 0, 0])
@@ -152,7 +159,7 @@ cdef int backward_input(const real[:, :, :, ::1] dy,        # IN   (N, K, P, Q)
     if dy.shape[1] == 0:
         dx[:, :, :, :] = 0
         return 0
-    if is_depthwise(&plane, dx.shape[1], geo):
+    if is_depthwise(&plane, dx.shape[1], dy.shape[1], DEPTHWISE_IMAGE, geo):
         with nogil:
             depthwise_input(&plane, dx.shape[0], dx.shape[1], dy.shape[1], &dy[0, 0, 0, 0], &weight[0, 0, 0, 0],
                             &dx[0, 0, 0, 0])
@@ -216,7 +223,7 @@ cdef int backward_weight(const real[:, :, :, ::1] dy,   # IN   (N, K, P, Q)
         db = &dbias[0]
     if dw != NULL:
         plane = describe_plane(x.shape, shape, dy.shape, geo)
-        if is_depthwise(&plane, x.shape[1], geo):
+        if is_depthwise(&plane, x.shape[1], dy.shape[1], DEPTHWISE_WEIGHT, geo):
             with nogil:
                 depthwise_filters(&plane, x.shape[0], x.shape[1], dy.shape[1], &dy[0, 0, 0, 0], &x[0, 0, 0, 0], dw, db)
             return 0
