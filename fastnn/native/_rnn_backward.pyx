@@ -29,12 +29,13 @@ from ._rnn_net cimport (
     fnn_barrier,
     fnn_flag,
     fnn_omp_team,
+    fnn_times_late,
     live_places,
     part_start,
     time_before,
     time_of,
 )
-from ._rnn_plan cimport BY_ROWS, Plan, plan_backward
+from ._rnn_plan cimport BY_ROWS, Plan, learn, plan_backward
 from ._runtime cimport fnn_alloc, fnn_free, real
 from ._rnn_weights cimport Weights, add_to_weights, free_weights, make_weights, pack_weight_ih, x_gradient
 
@@ -93,6 +94,7 @@ cdef int backward(Net *net, const Gradients *grads, real *dtype) noexcept nogil:
         else:
             with parallel(num_threads=plan.threads):
                 run(&job, threadid(), fnn_omp_team(), dtype)
+            learn(&plan, fnn_times_late(job.flags, plan.threads))
     fnn_free(net.order)
     fnn_free(job.panels_hh)
     fnn_free(job.dh)

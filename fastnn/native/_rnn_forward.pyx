@@ -17,12 +17,13 @@ from ._rnn_net cimport (
     fnn_barrier,
     fnn_flag,
     fnn_omp_team,
+    fnn_times_late,
     h_before,
     live_places,
     part_start,
     time_of,
 )
-from ._rnn_plan cimport BY_ROWS, Plan, plan_forward
+from ._rnn_plan cimport BY_ROWS, Plan, learn, plan_forward
 from ._rnn_unpacked cimport forward_unpacked
 from ._runtime cimport fnn_alloc, fnn_free, real
 
@@ -86,6 +87,7 @@ cdef int forward(Net *net, void *h_n, void *c_n, real *dtype) noexcept nogil:
         else:
             with parallel(num_threads=plan.threads):
                 run(&job, threadid(), fnn_omp_team(), dtype)
+            learn(&plan, fnn_times_late(job.flags, plan.threads))
     fnn_free(net.order)
     fnn_free(job.panels)
     fnn_free(job.biases)
