@@ -86,6 +86,43 @@ def recurrent_weights(rows, i, h):
     return {"weight_ih": (rows, i), "weight_hh": (rows, h), "bias_ih": (rows,), "bias_hh": (rows,)}
 
 
+def norm(op, *shape, scaled=None, **options):
+    scaled = (shape[1],) if scaled is None else scaled
+    what = f"{op} {'x'.join(map(str, shape))}"
+    scales = {"weight": scaled, "bias": scaled}
+    return Case(what.replace(" ", "-"), "norm", op, what, {"x": shape, **scales}, shape, options)
+
+
+def attention(n, heads, length, features):
+    shape = n, heads, length, features
+    return Case(f"attention-n{n}-h{heads}-l{length}-e{features}", "attention", "scaled_dot_product_attention",
+                f"N{n} {heads} heads L{length} E{features}", dict.fromkeys(("query", "key", "value"), shape), shape,
+                flops=4 * n * heads * length * length * features)
+
+
+def conv1d(n, c, length, k, s):
+    return Case(f"conv1d-c{c}-l{length}-k{k}-n{n}", "conv1d", "conv1d", f"N{n} C{c} L{length} -> K{k}, {s}",
+                {"x": (n, c, length), "weight": (k, c, s), "bias": (k,)}, (n, k, length), {"padding": s // 2},
+                flops=2 * n * k * length * c * s,
+                terms={"y": c * s + 1, "dx": k * s, "dweight": n * length, "dbias": n * length})
+
+
+def conv_transpose(n, c, size, k, r, stride, padding):
+    p = (size - 1) * stride - 2 * padding + r
+    return Case(f"conv_transpose-c{c}-{size}-k{k}-n{n}", "conv_transpose2d", "conv_transpose2d",
+                f"N{n} C{c} {size}x{size} -> K{k} {p}x{p}, {r}x{r} s{stride}",
+                {"x": (n, c, size, size), "weight": (c, k, r, r), "bias": (k,)}, (n, k, p, p),
+                {"stride": stride, "padding": padding}, flops=2 * n * c * k * size * size * r * r,
+                terms={"y": c * r * r + 1, "dx": k * r * r, "dweight": n * size * size, "dbias": n * p * p})
+
+
+def upsample(mode, n, c, size):
+    what = f"{mode} N{n} C{c} {size} -> {2 * size}"
+    return Case(f"upsample-{mode}-c{c}-{size}-n{n}", "upsample", "interpolate", what,
+                {"x": (n, c, size, size)}, (n, c, 2 * size, 2 * size), {"scale_factor": 2, "mode": mode},
+                terms={"y": 4, "dx": 16})
+
+
 def activation(op, *shape, **options):
     return Case(f"{op}-{'x'.join(map(str, shape))}", "activation", op, f"{op} {'x'.join(map(str, shape))}",
                 {"x": shape}, shape, options)
@@ -134,6 +171,15 @@ CASES = [
     linear(64, 1024, 1024),
     linear(33, 127, 65),
     linear(64, 512, 512, dtype="float64"),
+    norm("batch_norm", 32, 64, 28, 28, running_mean=None, running_var=None, training=True),
+    norm("group_norm", 16, 64, 28, 28, num_groups=8),
+    norm("layer_norm", 2048, 256, scaled=(256,), normalized_shape=(256,)),
+    attention(16, 4, 128, 64),
+    attention(32, 4, 32, 16),
+    conv1d(16, 64, 128, 64, 3),
+    conv_transpose(16, 64, 14, 32, 4, 2, 1),
+    upsample("nearest", 16, 32, 28),
+    upsample("bilinear", 16, 32, 28),
     *(activation(op, 64, 4096) for op in ("relu", "gelu", "silu", "sigmoid", "tanh")),
     activation("softmax", 64, 1000),
     activation("log_softmax", 64, 1000),

@@ -14,9 +14,9 @@ def versions():
 
 def build(case, arrays):
     """{direction: function}; each returns the op's results, in training then the gradients of its inputs."""
-    args, dy = arguments(case, arrays), arrays["dy"]
+    (args, named), dy = arguments(case, arrays), arrays["dy"]
     forward, keep, backward = (getattr(F, case.op + suffix) for suffix in ("", "_forward", "_backward"))
-    options = case.options
+    options = {**named, **case.options}
 
     def training():
         result, ctx = keep(*args, **options)
@@ -27,12 +27,15 @@ def build(case, arrays):
 
 
 def arguments(case, arrays):
-    """The op's positional arguments; an LSTM's state is a pair."""
+    """The op's arguments by place and by name; an LSTM's state is a pair."""
+    first, *others = case.shapes
+    if case.op not in STATES:
+        return [arrays[first]], {name: arrays[name] for name in others}
     values = [arrays[name] for name in case.shapes]
-    if STATES.get(case.op) == 2:
+    if STATES[case.op] == 2:
         x, h, c, *weights = values
-        return [x, (h, c), *weights]
-    return values
+        return [x, (h, c), *weights], {}
+    return values, {}
 
 
 def flat(results):

@@ -5,6 +5,9 @@ import torch.nn.functional as F
 from torch import nn
 
 OPS = {"conv2d": F.conv2d, "linear": F.linear, "max_pool2d": F.max_pool2d, "avg_pool2d": F.avg_pool2d,
+       "conv1d": F.conv1d, "conv_transpose2d": F.conv_transpose2d, "interpolate": F.interpolate,
+       "batch_norm": F.batch_norm, "layer_norm": F.layer_norm, "group_norm": F.group_norm,
+       "scaled_dot_product_attention": F.scaled_dot_product_attention,
        "relu": F.relu, "gelu": F.gelu, "silu": F.silu, "sigmoid": torch.sigmoid, "tanh": torch.tanh,
        "softmax": lambda x: F.softmax(x, -1), "log_softmax": lambda x: F.log_softmax(x, -1)}
 MODULES = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU,
@@ -40,8 +43,9 @@ def build(case, arrays):
 
 
 def _function(case, tensors):
-    op, inputs, options = OPS[case.op], list(tensors.values()), case.options
-    return lambda: op(*inputs, **options), inputs
+    op, (first, *others), options = OPS[case.op], tensors, case.options
+    named = {name: tensors[name] for name in others}
+    return lambda: op(tensors[first], **named, **options), list(tensors.values())
 
 
 def _module(case, tensors):

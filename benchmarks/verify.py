@@ -13,6 +13,7 @@ import fastnn
 
 SUM_FACTOR = 16  # a fast algorithm (Winograd) may cost a few times the direct sum's error
 RECURRENCE_FACTOR = 8
+COMPOSED = ("norm", "attention")  # sums of sums: what holds for recurrences holds for them
 FLOOR = 16  # in ulp of the largest value: what a polynomial for exp or tanh may cost
 
 
@@ -51,7 +52,7 @@ class Oracle:
             squares = _reference(case, {name: np.square(array, dtype=np.float64) for name, array in arrays.items()})
             return [SUM_FACTOR * eps * np.sqrt(n) * np.sqrt(np.abs(square)) + FLOOR * eps * np.abs(want)
                     for n, square, want in zip(case.terms.values(), squares, exact, strict=True)]
-        if case.op in own.STATES:
+        if case.op in own.STATES or case.family in COMPOSED:
             single = _reference(case, {name: array.astype(np.float32) for name, array in arrays.items()})
             scale = eps / np.finfo(np.float32).eps
             return [scale * RECURRENCE_FACTOR * np.abs(rounded - want).max() + FLOOR * eps * np.abs(want).max()
