@@ -5,7 +5,6 @@ Channels of single elements, (N, C, 1), have nothing in a row: those go the refe
 
 from cython.parallel cimport prange
 
-from ..reference import norm as reference
 from ._arrays cimport fnn_data
 from ._norm_kernels cimport (
     combine_rows, normalize_row, normalize_row_grad, normalize_weight_grad, scale_row, sum, sum_products, sum_squares)
@@ -19,7 +18,7 @@ cdef enum:
 
 def channel_moments(x, mean, var):
     if x.shape[2] == 1 or x.size == 0:
-        reference.channel_moments(x, mean, var)
+        reference().channel_moments(x, mean, var)
     elif x.itemsize == 4:
         moments[float](x, mean, var, NULL)
     else:
@@ -28,7 +27,7 @@ def channel_moments(x, mean, var):
 
 def channel_scale(x, mean, scale, shift, y):
     if x.shape[2] == 1:
-        reference.channel_scale(x, mean, scale, shift, y)
+        reference().channel_scale(x, mean, scale, shift, y)
     elif x.itemsize == 4:
         scale_channels[float](x, mean, scale, shift, y, NULL)
     else:
@@ -37,7 +36,7 @@ def channel_scale(x, mean, scale, shift, y):
 
 def channel_sums(dy, x, mean, dshift, dscale):
     if x.shape[2] == 1:
-        reference.channel_sums(dy, x, mean, dshift, dscale)
+        reference().channel_sums(dy, x, mean, dshift, dscale)
     elif x.itemsize == 4:
         sums[float](dy, x, mean, dshift, dscale, NULL)
     else:
@@ -46,7 +45,7 @@ def channel_sums(dy, x, mean, dshift, dscale):
 
 def channel_combine(dy, x, mean, by_dy, by_x, shift, dx):
     if x.shape[2] == 1:
-        reference.channel_combine(dy, x, mean, by_dy, by_x, shift, dx)
+        reference().channel_combine(dy, x, mean, by_dy, by_x, shift, dx)
     elif x.itemsize == 4:
         combine[float](dy, x, mean, by_dy, by_x, shift, dx, NULL)
     else:
@@ -72,6 +71,12 @@ def row_normalize_backward_weight(dy, x, mean, rstd, dweight, dbias):
         normalize_weight_gradient[float](dy, x, mean, rstd, dweight, dbias, NULL)
     else:
         normalize_weight_gradient[double](dy, x, mean, rstd, dweight, dbias, NULL)
+
+
+cdef reference():
+    """reference/norm.py, imported when needed: it imports the backends."""
+    from ..reference import norm
+    return norm
 
 
 cdef int moments(x,       # IN   (N, C, M)
