@@ -53,10 +53,15 @@ sdist-check: build/wheel/.done build/sdist/.done
 	ls -l build/wheel/*.whl
 	$(ISOLATED) .venv-sdist/bin/python -X importtime -c "import numpy, fastnn" 2>&1 | grep -E "imported|[|] fastnn$$"
 
+# Reports go to files: pytest captures what a worker prints, and loses it with a worker that is aborted.
+REPORT := $(CURDIR)/build/debug/report
 sanitize: .venv-sanitize/.ready
-	$(ISOLATED) ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
-	    LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
-	    .venv-sanitize/bin/python -m pytest -n $(WORKERS) -m 'not packaging' $(PYTEST_ARGS)
+	rm -f $(REPORT).*
+	$(ISOLATED) LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
+	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:handle_abort=1:log_path=$(REPORT) \
+	    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:log_path=$(REPORT) \
+	    .venv-sanitize/bin/python -X faulthandler -m pytest -n $(WORKERS) -m 'not packaging' $(PYTEST_ARGS) \
+	    || { cat $(REPORT).* 2>/dev/null; exit 1; }
 
 clean:
 	rm -rf build dist demo .venv-* *.egg-info fastnn/native/*.c fastnn/native/*.so .benchmarks .*_cache .hypothesis
