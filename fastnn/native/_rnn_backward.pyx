@@ -27,6 +27,7 @@ from ._rnn_net cimport (
     Net,
     arrange,
     fnn_barrier,
+    fnn_clock_ns,
     fnn_flag,
     fnn_omp_team,
     fnn_times_late,
@@ -62,6 +63,7 @@ cdef struct Backward:
 cdef int backward(Net *net, const Gradients *grads, real *dtype) noexcept nogil:
     cdef Backward job
     cdef Plan plan
+    cdef long long start
     cdef Py_ssize_t item = sizeof(real), size, k
     cdef int failed
     if net.rows == 0 or net.hidden == 0:
@@ -92,9 +94,10 @@ cdef int backward(Net *net, const Gradients *grads, real *dtype) noexcept nogil:
         if plan.threads == 1:
             run(&job, 0, 1, dtype)
         else:
+            start = fnn_clock_ns()
             with parallel(num_threads=plan.threads):
                 run(&job, threadid(), fnn_omp_team(), dtype)
-            learn(&plan, fnn_times_late(job.flags, plan.threads))
+            learn(&plan, fnn_times_late(job.flags, plan.threads), <double>(fnn_clock_ns() - start))
     fnn_free(net.order)
     fnn_free(job.panels_hh)
     fnn_free(job.dh)

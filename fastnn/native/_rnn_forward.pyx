@@ -15,6 +15,7 @@ from ._rnn_net cimport (
     Net,
     arrange,
     fnn_barrier,
+    fnn_clock_ns,
     fnn_flag,
     fnn_omp_team,
     fnn_times_late,
@@ -54,6 +55,7 @@ cdef struct Forward:
 cdef int forward(Net *net, void *h_n, void *c_n, real *dtype) noexcept nogil:
     cdef Forward job
     cdef Plan plan
+    cdef long long start
     cdef Py_ssize_t item = sizeof(real), tile, places
     cdef int failed
     if net.rows == 0 or net.hidden == 0:
@@ -85,9 +87,10 @@ cdef int forward(Net *net, void *h_n, void *c_n, real *dtype) noexcept nogil:
         if plan.threads == 1:
             run(&job, 0, 1, dtype)
         else:
+            start = fnn_clock_ns()
             with parallel(num_threads=plan.threads):
                 run(&job, threadid(), fnn_omp_team(), dtype)
-            learn(&plan, fnn_times_late(job.flags, plan.threads))
+            learn(&plan, fnn_times_late(job.flags, plan.threads), <double>(fnn_clock_ns() - start))
     fnn_free(net.order)
     fnn_free(job.panels)
     fnn_free(job.biases)

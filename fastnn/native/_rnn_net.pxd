@@ -7,6 +7,7 @@ cdef extern from "fnn_barrier.h" nogil:
         pass
     void fnn_barrier(fnn_flag *flags, int id, int n)
     int fnn_times_late(const fnn_flag *flags, int n)
+    long long fnn_clock_ns()
 
 cdef extern from "fnn_openmp.h" nogil:
     int fnn_omp_team()

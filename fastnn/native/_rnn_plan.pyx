@@ -12,6 +12,7 @@ cdef enum:
     MOST_PATIENCE = 1024
 
 cdef double STEP_NS = 2000   # work of a step below which meeting after it does not pay
+cdef double TICK_NS = 4e6    # of the scheduler: what a thread that lost its core waits for
 
 
 cdef void plan_forward(const Net *net, Py_ssize_t itemsize, Plan *plan) noexcept nogil:
@@ -73,11 +74,11 @@ cdef bint is_crowded() noexcept nogil:
     return True
 
 
-cdef void learn(const Plan *plan, int times_late) noexcept nogil:
+cdef void learn(const Plan *plan, int times_late, double ns) noexcept nogil:
     global calls_alone, patience
     if plan.split != BY_UNITS:
         return
-    if times_late > 0:
+    if times_late * TICK_NS > ns / 2:   # a long call may well be held up once: only where it lost most of its time
         calls_alone, patience = patience, min(2 * patience, MOST_PATIENCE)
     else:
         patience = 8
@@ -107,7 +108,7 @@ def planned(kind, steps, rows, inputs, hidden, itemsize, late=0):
     net.steps, net.rows, net.inputs, net.hidden = steps, rows, inputs, hidden
     net.lengths = NULL
     calls_alone, plan.split = 0, BY_UNITS
-    learn(&plan, late)
+    learn(&plan, late, 0)
     plan_forward(&net, itemsize, &plan)
     calls_alone, patience = before_calls, before_patience
     return SPLITS[plan.split], plan.threads, plan.block, plan.unpacked
