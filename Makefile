@@ -60,7 +60,7 @@ sanitize: .venv-sanitize/.ready
 	$(ISOLATED) LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" \
 	    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:handle_abort=1:log_path=$(REPORT) \
 	    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:log_path=$(REPORT) \
-	    .venv-sanitize/bin/python -X faulthandler -m pytest -n $(WORKERS) -m 'not packaging' $(PYTEST_ARGS) \
+	    .venv-sanitize/bin/python -X faulthandler -m pytest -n $(WORKERS) -m 'not packaging and not examples' $(PYTEST_ARGS) \
 	    || { cat $(REPORT).* 2>/dev/null; exit 1; }
 
 clean:

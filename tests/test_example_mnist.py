@@ -1,17 +1,15 @@
 """examples/train_mnist.py on a few made-up digits: it learns, repeats itself bit for bit, and explains bad data."""
 
 import gzip
-import os
 import re
 import struct
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from example_runs import run_example
 
-SCRIPT = Path(__file__).resolve().parent.parent / "examples" / "train_mnist.py"
+pytestmark = pytest.mark.examples
 TRAIN_IMAGES = "train-images-idx3-ubyte.gz"
 
 
@@ -33,9 +31,7 @@ def folder(tmp_path):
 
 
 def run(*arguments):
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONSAFEPATH"}  # it imports its neighbour
-    return subprocess.run([sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True, check=False,
-                          env=env, timeout=300)
+    return run_example("train_mnist.py", *arguments)
 
 
 def test_example_learns_and_gives_the_same_weights_at_any_number_of_threads(folder):
