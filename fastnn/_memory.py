@@ -7,6 +7,8 @@ anew takes up to ten times as long as to write to warm ones. Small results are N
 from __future__ import annotations
 
 import sys
+import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from ._typing import Array, Shape
 from .native import _blocks
 
 POOLED_BYTES = 1 << 18  # from here on an allocation costs page faults, and the pool's 0.5 us do not matter
+RECYCLED = 8  # arrays of one shape, and shapes, that each thread keeps for `recycled`
 
 
 def empty(shape: Shape, dtype: np.dtype[Any]) -> Array:
@@ -27,3 +30,45 @@ def empty(shape: Shape, dtype: np.dtype[Any]) -> Array:
     if size > sys.maxsize:
         raise MemoryError(f"a result of shape {tuple(shape)} does not fit in memory")
     return np.ndarray(shape, dtype, _blocks.Block(size))  # type: ignore[arg-type]  # it has a buffer, not a name
+
+
+class _Recycled(threading.local):
+    """The small arrays that `recycled` has made for this thread, the oldest of a shape first."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[tuple[Shape, np.dtype[Any]], list[Array]] = {}
+
+
+_recycled = _Recycled()
+
+
+def recycled(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    """As `empty`, but small arrays too are used again: one that it made earlier and that nobody holds any more.
+
+    A view, a memoryview or another library's array over it holds it as well as a name does.
+    """
+    kept = _recycled.arrays
+    ring = kept.get((shape, dtype))
+    if ring is None:
+        if len(kept) == RECYCLED:
+            kept.clear()
+        ring = kept[shape, dtype] = []
+    array = _first_held_by(ring, UNHELD)
+    if array is None:
+        array = empty(shape, dtype)
+        if array.nbytes < POOLED_BYTES:
+            if len(ring) == RECYCLED:
+                del ring[0]
+            ring.append(array)
+    return array
+
+
+def _first_held_by(arrays: Sequence[Array], references: int) -> Array | None:
+    for array in arrays:
+        if sys.getrefcount(array) <= references:
+            return array
+    return None
+
+
+# What getrefcount says in the loop above of an array that only the list holds: it differs between Pythons.
+UNHELD = next(count for count in range(10) if _first_held_by([np.empty(0)], count) is not None)

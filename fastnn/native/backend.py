@@ -35,7 +35,15 @@ from .norm import (
     row_normalize_backward_weight,
 )
 from .pool2d import avg_pool2d_backward_input, avg_pool2d_forward, max_pool2d_backward_input, max_pool2d_forward
-from .recurrent import gru_backward, gru_forward, lstm_backward, lstm_forward, rnn_backward, rnn_forward
+from .recurrent import (
+    gru_backward,
+    gru_forward,
+    lstm_backward,
+    lstm_forward,
+    recurrent_step,
+    rnn_backward,
+    rnn_forward,
+)
 from .resample import bilinear2d_backward_input, bilinear2d_forward, nearest2d_backward_input
 from .softmax import log_softmax_backward_input, log_softmax_forward, softmax_backward_input, softmax_forward
 
@@ -75,6 +83,7 @@ __all__ = [
     "max_pool2d_forward",
     "nearest2d_backward_input",
     "nearest2d_forward",
+    "recurrent_step",
     "relu_backward_input",
     "relu_forward",
     "rnn_backward",

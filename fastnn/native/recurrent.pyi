@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 from .._typing import Array
 
 def rnn_forward(
@@ -12,6 +14,10 @@ def lstm_forward(
 def gru_forward(
     x: Array, h0: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array | None, bias_hh: Array | None,
     lengths: Array | None, y: Array, h_n: Array, gates: Array | None, reverse: bool,
+) -> None: ...
+def recurrent_step(
+    op: str, x: Array, h: Array, c: Array | None, parameters: Sequence[Array | None], y: Array, h_n: Array,
+    c_n: Array | None, nonlinearity: str,
 ) -> None: ...
 def rnn_backward(
     dy: Array, dh_n: Array | None, x: Array, h0: Array, y: Array, weight_ih: Array, weight_hh: Array,

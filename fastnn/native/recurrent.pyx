@@ -1,5 +1,7 @@
 """rnn, lstm and gru and their gradients: from arrays to a Net. Same names as the reference's rnn, lstm and gru."""
 
+from libc.string cimport memcpy
+
 from ._arrays cimport fnn_data
 from ._rnn_backward cimport backward
 from ._rnn_forward cimport forward
@@ -60,6 +62,49 @@ def gru_backward(dy, dh_n, x, h0, y, gates, weight_ih, weight_hh, lengths, dx, d
     net.saved = data(gates, False, 4, x.itemsize)
     fill_gradients(&grads, x.itemsize, dy, dh_n, None, dx, dh0, None, dweight_ih, dweight_hh, dbias_ih, dbias_hh)
     run_backward(&net, x.itemsize, &grads)
+
+
+def recurrent_step(op, x, h, c, parameters, y, h_n, c_n, nonlinearity):
+    """A layer's y is its h, written where the states go: the layer above reads it there."""
+    cdef Net net
+    cdef Py_ssize_t shape[3]
+    cdef int itemsize = x.itemsize, axes = x.ndim, k, failed = 0
+    cdef char *states = <char *>fnn_data(h_n, True, axes + 1, itemsize, shape)
+    cdef int layers = shape[0]
+    cdef void *out = fnn_data(y, True, axes, itemsize, shape)
+    cdef void *cells = fnn_data(c_n, True, axes + 1, itemsize, shape)
+    net.kind = LSTM if op == "lstm" else GRU if op == "gru" else RNN
+    net.gates = 1 if net.kind == RNN else 4 if net.kind == LSTM else 3
+    net.relu, net.reverse = nonlinearity == "relu", False
+    net.saved = net.cells = NULL
+    net.lengths = NULL
+    net.order = NULL
+    net.steps = net.groups = 1
+    net.h0 = fnn_data(h, False, axes + 1, itemsize, shape)
+    net.hidden = shape[axes]
+    net.c0 = fnn_data(c, False, axes + 1, itemsize, shape)
+    net.x = fnn_data(x, False, axes, itemsize, shape)
+    net.rows, net.inputs = shape[0] if axes == 2 else 1, shape[axes - 1]
+    cdef Py_ssize_t size = net.rows * net.hidden * itemsize
+    for k in range(layers):
+        net.weight_ih = data(parameters[4 * k], False, 2, itemsize)
+        net.weight_hh = data(parameters[4 * k + 1], False, 2, itemsize)
+        fill_biases(&net, itemsize, parameters[4 * k + 2], parameters[4 * k + 3])
+        net.y = states
+        with nogil:
+            if itemsize == 4:
+                failed = forward[float](&net, states, cells, NULL)
+            else:
+                failed = forward[double](&net, states, cells, NULL)
+        if failed:
+            raise MemoryError("recurrent step: no scratch memory")
+        net.x, net.inputs = states, net.hidden
+        states += size
+        net.h0 = <const char *>net.h0 + size
+        if net.kind == LSTM:
+            net.c0 = <const char *>net.c0 + size
+            cells = <char *>cells + size
+    memcpy(out, net.x, size)
 
 
 cdef void *data(array, bint writeable, int ndim, int itemsize) except? NULL:

@@ -10,6 +10,8 @@ the other direction; their shapes and initial values are those of the cells.
 `y, state = layer(x, state, lengths)`: y is (T, N, D * hidden_size), its axes as x's; state is the one after each row's
 last step. `(y, state), backprop = layer.forward(x, state, lengths)`; `dx, dstate = backprop(dy, dstate)`: either may
 be None for zeros, and the dstate that comes back is None if no state was given.
+
+`y_t, state = layer.step(x_t, state)`: the same for one step at a time, as a stream brings them.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from .._typing import (
     StateLike,
     StatePair,
 )
+from ..functional._step import step
 from . import init
 from .cell import add_parameters
 from .op import OpLayer
@@ -84,6 +87,22 @@ class _Recurrent(OpLayer, Generic[StateLike, State]):
             return self._backprop(dy, dstate, need_dx, tape, y_shape)
 
         return result, backprop
+
+    def step(self, x: ArrayLike, state: StateLike | None = None) -> tuple[Array, State]:
+        """Return (y_t, state') for one step of a stream: x (N, input_size) -> y_t (N, hidden_size), N in all or none.
+
+        state: as `__call__` takes and returns it, None for zeros. The steps of a sequence give the bits of the whole.
+        For inference: no dropout between layers. After the first calls no array is allocated: y_t and state' lie in
+        the memory of earlier results that nobody holds any more. A result that is kept, or seen through a view, stays.
+        Raises ValueError for a bidirectional layer, TypeError for a wrong or mixed dtype, ValueError for a shape that
+        does not fit.
+        """
+        if self.bidirectional:
+            raise ValueError("step: a bidirectional layer has no single steps; what it gives at one depends on those "
+                             "that are still to come")
+        attributes = self.__dict__
+        parameters = [attributes[name] for names in self._names for name in names]
+        return step(self._op.__name__, x, state, parameters, self.hidden_size, **self._options())
 
     def _run(self, x, state, lengths, tape):
         """Return (y, state). A list as `tape` receives what the backward pass of each layer reads."""

@@ -49,6 +49,7 @@ from .resample import (
     nearest2d_forward,
 )
 from .rnn import rnn_backward, rnn_forward
+from .step import recurrent_step
 
 __all__ = [
     "adaptive_avg_pool2d_backward_input",
@@ -86,6 +87,7 @@ __all__ = [
     "max_pool2d_forward",
     "nearest2d_backward_input",
     "nearest2d_forward",
+    "recurrent_step",
     "relu_backward_input",
     "relu_forward",
     "rnn_backward",
