@@ -50,7 +50,7 @@ class Tagger(nn.Module):
         y, back_linear = self.linear.forward(h)
 
         def backprop(dy):
-            dx, _ = back_recurrent(back_linear(dy))
+            dx, _ = back_recurrent(back_linear(dy), need_dx=self.embedding is not None)
             if self.embedding is not None:
                 back_embedding(dx)
 

@@ -54,9 +54,11 @@ def build(name, weights):
     model, criterion, optimizer = globals()[name]()
     model.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
     x, target = map(torch.from_numpy, data(name))
+    x.requires_grad_(name == "resnet_block")  # a block stands inside a net: the layers below want its gradient
 
     def step():
         optimizer.zero_grad()
+        x.grad = None
         y = model(x)
         if target.dtype == torch.int64:
             loss = criterion(y.reshape(-1, y.shape[-1]), target.reshape(-1))
