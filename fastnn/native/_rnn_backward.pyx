@@ -9,6 +9,7 @@ turns; nothing grows with the number of steps.
 from cython.parallel cimport parallel, threadid
 from libc.string cimport memcpy, memset
 
+from ._blocks cimport Block
 from ._kernels cimport (
     gemm,
     gru_gates_backward,
@@ -22,10 +23,12 @@ from ._kernels cimport (
 from ._rnn_net cimport (
     GRU,
     LSTM,
+    ORDER_SIZE,
     RNN,
     Gradients,
     Net,
     arrange,
+    carve,
     fnn_barrier,
     fnn_clock_ns,
     fnn_flag,
@@ -37,8 +40,8 @@ from ._rnn_net cimport (
     time_of,
 )
 from ._rnn_plan cimport BY_ROWS, Plan, learn, plan_backward
-from ._runtime cimport fnn_alloc, fnn_free, real
-from ._rnn_weights cimport Weights, add_to_weights, free_weights, make_weights, pack_weight_ih, x_gradient
+from ._runtime cimport real
+from ._rnn_weights cimport Weights, add_to_weights, lay_out_weights, pack_weight_ih, x_gradient
 
 cdef enum:
     BLOCK_ROWS = 384   # rows of dgates in a block, where a step has no more
@@ -60,12 +63,10 @@ cdef struct Backward:
     bint by_rows
 
 
-cdef int backward(Net *net, const Gradients *grads, real *dtype) noexcept nogil:
+cdef int backward(Net *net, const Gradients *grads, real *dtype) except -1:
     cdef Backward job
     cdef Plan plan
-    cdef long long start
-    cdef Py_ssize_t item = sizeof(real), size, k
-    cdef int failed
+    cdef Block scratch
     if net.rows == 0 or net.hidden == 0:
         clear(net, grads, dtype)
         return 0
@@ -76,37 +77,41 @@ cdef int backward(Net *net, const Gradients *grads, real *dtype) noexcept nogil:
     job.panels = (net.hidden + job.panel_width - 1) // job.panel_width
     job.row = (1 if net.kind == RNN else 4) * net.hidden
     job.block = max(<Py_ssize_t>1, min(net.steps, BLOCK_ROWS // net.rows))
-    size = net.rows * net.hidden
-    net.order = <Py_ssize_t *>fnn_alloc(2 * net.rows * sizeof(Py_ssize_t)) if net.lengths != NULL else NULL
-    job.panels_hh = fnn_alloc(job.panels * job.panel_width * net.gates * net.hidden * item)
-    job.dh, job.dc = fnn_alloc(size * item), fnn_alloc(size * item)
+    scratch = Block(lay_out(&job, net, plan.threads, 0, dtype))
+    lay_out(&job, net, plan.threads, <size_t>scratch.data, dtype)
+    with nogil:
+        go(&job, net, &plan, dtype)
+    return 0
+
+
+cdef size_t lay_out(Backward *job, Net *net, int threads, size_t at, real *dtype) noexcept nogil:
+    """Hand out the memory from address `at` on; returns how many bytes that takes."""
+    cdef size_t start = at
+    cdef Py_ssize_t item = sizeof(real), size = net.rows * net.hidden, k
+    job.panels_hh = carve(&at, job.panels * job.panel_width * net.gates * net.hidden * item)
+    job.dh, job.dc = carve(&at, size * item), carve(&at, size * item)
     for k in range(2):   # and a vector to read past the end
-        job.dgates[k] = fnn_alloc((job.block * net.rows * job.row + lanes(sizeof(real))) * item)
-    job.flags = <fnn_flag *>fnn_alloc(plan.threads * sizeof(fnn_flag))
-    failed = make_weights(&job.weights, net, grads, min(BLOCK_ROWS, net.rows), job.block, plan.threads, dtype)
-    failed = (failed or job.panels_hh == NULL or job.dh == NULL or job.dc == NULL or job.dgates[0] == NULL
-              or job.dgates[1] == NULL or job.flags == NULL or (net.lengths != NULL and net.order == NULL))
-    if not failed and net.lengths != NULL:
-        failed = arrange(net)
-    if not failed:
-        clear(net, grads, dtype)
-        memset(job.flags, 0, plan.threads * sizeof(fnn_flag))
-        if plan.threads == 1:
-            run(&job, 0, 1, dtype)
-        else:
-            start = fnn_clock_ns()
-            with parallel(num_threads=plan.threads):
-                run(&job, threadid(), fnn_omp_team(), dtype)
-            learn(&plan, fnn_times_late(job.flags, plan.threads), <double>(fnn_clock_ns() - start))
-    fnn_free(net.order)
-    fnn_free(job.panels_hh)
-    fnn_free(job.dh)
-    fnn_free(job.dc)
-    fnn_free(job.dgates[0])
-    fnn_free(job.dgates[1])
-    fnn_free(job.flags)
-    free_weights(&job.weights)
-    return -1 if failed else 0
+        job.dgates[k] = carve(&at, (job.block * net.rows * job.row + lanes(item)) * item)
+    job.flags = <fnn_flag *>carve(&at, threads * sizeof(fnn_flag))
+    if net.lengths != NULL:
+        net.order = <Py_ssize_t *>carve(&at, ORDER_SIZE * net.rows * sizeof(Py_ssize_t))
+    lay_out_weights(&job.weights, net, job.grads, min(BLOCK_ROWS, net.rows), job.block, threads, &at, dtype)
+    return at - start
+
+
+cdef void go(const Backward *job, Net *net, const Plan *plan, real *dtype) noexcept nogil:
+    cdef long long start
+    if net.lengths != NULL:
+        arrange(net)
+    clear(net, job.grads, dtype)
+    memset(job.flags, 0, plan.threads * sizeof(fnn_flag))
+    if plan.threads == 1:
+        run(job, 0, 1, dtype)
+        return
+    start = fnn_clock_ns()
+    with parallel(num_threads=plan.threads):
+        run(job, threadid(), fnn_omp_team(), dtype)
+    learn(plan, fnn_times_late(job.flags, plan.threads), <double>(fnn_clock_ns() - start))
 
 
 cdef void clear(const Net *net, const Gradients *grads, real *dtype) noexcept nogil:

@@ -1,5 +1,6 @@
 """One recurrent layer's call: its extents and arrays, how its units are cut into tiles, and who computes what."""
 
+from ._kernels cimport round_up
 from ._runtime cimport real
 
 cdef extern from "fnn_barrier.h" nogil:
@@ -16,6 +17,8 @@ cdef enum:
     RNN = 0
     LSTM = 1
     GRU = 2
+
+    ORDER_SIZE = 4
 
 cdef struct Net:
     int kind
@@ -36,7 +39,7 @@ cdef struct Net:
     # Rows with lengths are worked on by place: group g has the places from part_start(rows, g, groups) on, and the
     # row at place p is order[p], the longest first within a group. Without lengths order is NULL, and row p at p.
     Py_ssize_t groups
-    Py_ssize_t *order       # two for each row: order, and behind it its reverse, the place of each row
+    Py_ssize_t *order       # ORDER_SIZE for each row: order, its reverse (the place of each row), scratch of `arrange`
 
 
 cdef struct Gradients:
@@ -53,11 +56,18 @@ cdef struct Gradients:
     void *dbias_hh
 
 
-# Fill net.order. Returns -1 where memory is not to be had, else 0.
-cdef int arrange(Net *net) noexcept nogil
+# Fill net.order.
+cdef void arrange(Net *net) noexcept nogil
 
 # How many places of a group, from its first on, have rows that reach step t.
 cdef Py_ssize_t live_places(const Net *net, Py_ssize_t group, Py_ssize_t t) noexcept nogil
+
+
+cdef inline void *carve(size_t *at, Py_ssize_t bytes) noexcept nogil:
+    """The memory at address `at`, which moves on past it to the next cache line."""
+    cdef size_t start = at[0]
+    at[0] += round_up(bytes, 64)
+    return <void *>start
 
 
 cdef inline Py_ssize_t part_start(Py_ssize_t count, Py_ssize_t part, Py_ssize_t parts) noexcept nogil:

@@ -2,8 +2,6 @@
 
 from libc.stdlib cimport qsort
 
-from ._runtime cimport fnn_alloc, fnn_free
-
 cdef struct Entry:
     Py_ssize_t length, row
 
@@ -16,11 +14,9 @@ cdef int longer_first(const void *a, const void *b) noexcept nogil:
     return -1 if first.row < second.row else 1
 
 
-cdef int arrange(Net *net) noexcept nogil:
+cdef void arrange(Net *net) noexcept nogil:
     cdef Py_ssize_t k, place, group
-    cdef Entry *entries = <Entry *>fnn_alloc(net.rows * sizeof(Entry))
-    if entries == NULL:
-        return -1
+    cdef Entry *entries = <Entry *>(net.order + 2 * net.rows)
     for k in range(net.rows):
         entries[k].length, entries[k].row = net.lengths[k], k
     qsort(entries, net.rows, sizeof(Entry), longer_first)
@@ -30,8 +26,6 @@ cdef int arrange(Net *net) noexcept nogil:
         place = part_start(net.rows, group, net.groups) + k // net.groups
         net.order[place] = entries[k].row
         net.order[net.rows + entries[k].row] = place
-    fnn_free(entries)
-    return 0
 
 
 cdef Py_ssize_t live_places(const Net *net, Py_ssize_t group, Py_ssize_t t) noexcept nogil:

@@ -15,11 +15,9 @@ cdef struct Weights:
     void *tiles               # for each thread: rows of dx that go to different places
 
 
-# Returns -1 where scratch memory is not to be had, else 0; free_weights either way.
-cdef int make_weights(Weights *job, const Net *net, const Gradients *grads, Py_ssize_t chunk, Py_ssize_t block,
-                      int threads, real *dtype) noexcept nogil
-
-cdef void free_weights(Weights *job) noexcept nogil
+# Its extents, and its memory from address `at` on, which moves on past it.
+cdef void lay_out_weights(Weights *job, const Net *net, const Gradients *grads, Py_ssize_t chunk, Py_ssize_t block,
+                          int threads, size_t *at, real *dtype) noexcept nogil
 
 cdef void pack_weight_ih(const Weights *job, int id, int team, real *dtype) noexcept nogil
 

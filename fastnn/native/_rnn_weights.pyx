@@ -6,8 +6,20 @@ The gradients of weights and biases are sums over rows in the order of time and,
 from libc.string cimport memcpy
 
 from ._kernels cimport gemm, lanes, pack, round_up, tile_width
-from ._rnn_net cimport GRU, RNN, Gradients, Net, fnn_barrier, fnn_flag, h_before, is_live, live_places, part_start
-from ._runtime cimport fnn_alloc, fnn_free, real
+from ._rnn_net cimport (
+    GRU,
+    RNN,
+    Gradients,
+    Net,
+    carve,
+    fnn_barrier,
+    fnn_flag,
+    h_before,
+    is_live,
+    live_places,
+    part_start,
+)
+from ._runtime cimport real
 
 cdef enum:
     COLUMNS = 48      # columns of dgates that are packed together: rows of the weights' gradients
@@ -15,8 +27,8 @@ cdef enum:
     K_BLOCK = 768     # taps of a panel that is used for all rows while it is in L2
 
 
-cdef int make_weights(Weights *job, const Net *net, const Gradients *grads, Py_ssize_t chunk, Py_ssize_t block,
-                      int threads, real *dtype) noexcept nogil:
+cdef void lay_out_weights(Weights *job, const Net *net, const Gradients *grads, Py_ssize_t chunk, Py_ssize_t block,
+                          int threads, size_t *at, real *dtype) noexcept nogil:
     cdef Py_ssize_t width = tile_width(sizeof(real)), item = sizeof(real)
     job.net, job.grads = net, grads
     job.row = (1 if net.kind == RNN else 4) * net.hidden
@@ -24,18 +36,10 @@ cdef int make_weights(Weights *job, const Net *net, const Gradients *grads, Py_s
     job.panel_width, job.chunk, job.taps = width, chunk, chunk * block
     job.x_panels = (net.inputs + width - 1) // width
     job.h_panels = (net.hidden + width - 1) // width
-    job.inputs = fnn_alloc((job.x_panels + job.h_panels) * width * job.taps * item)
-    job.columns = fnn_alloc(threads * COLUMNS * job.taps * item)
-    job.panels_ih = fnn_alloc(job.x_panels * width * net.gates * net.hidden * item if grads.dx != NULL else 0)
-    job.tiles = fnn_alloc(threads * TILE_ROWS * width * item if grads.dx != NULL else 0)
-    return -1 if job.inputs == NULL or job.columns == NULL or job.panels_ih == NULL or job.tiles == NULL else 0
-
-
-cdef void free_weights(Weights *job) noexcept nogil:
-    fnn_free(job.inputs)
-    fnn_free(job.columns)
-    fnn_free(job.panels_ih)
-    fnn_free(job.tiles)
+    job.inputs = carve(at, (job.x_panels + job.h_panels) * width * job.taps * item)
+    job.columns = carve(at, threads * COLUMNS * job.taps * item)
+    job.panels_ih = carve(at, job.x_panels * width * net.gates * net.hidden * item if grads.dx != NULL else 0)
+    job.tiles = carve(at, threads * TILE_ROWS * width * item if grads.dx != NULL else 0)
 
 
 cdef inline Py_ssize_t panel_cols(const Weights *job, Py_ssize_t total, Py_ssize_t p) noexcept nogil:

@@ -68,7 +68,7 @@ def recurrent_step(op, x, h, c, parameters, y, h_n, c_n, nonlinearity):
     """A layer's y is its h, written where the states go: the layer above reads it there."""
     cdef Net net
     cdef Py_ssize_t shape[3]
-    cdef int itemsize = x.itemsize, axes = x.ndim, k, failed = 0
+    cdef int itemsize = x.itemsize, axes = x.ndim, k
     cdef char *states = <char *>fnn_data(h_n, True, axes + 1, itemsize, shape)
     cdef int layers = shape[0]
     cdef void *out = fnn_data(y, True, axes, itemsize, shape)
@@ -91,13 +91,7 @@ def recurrent_step(op, x, h, c, parameters, y, h_n, c_n, nonlinearity):
         net.weight_hh = data(parameters[4 * k + 1], False, 2, itemsize)
         fill_biases(&net, itemsize, parameters[4 * k + 2], parameters[4 * k + 3])
         net.y = states
-        with nogil:
-            if itemsize == 4:
-                failed = forward[float](&net, states, cells, NULL)
-            else:
-                failed = forward[double](&net, states, cells, NULL)
-        if failed:
-            raise MemoryError("recurrent step: no scratch memory")
+        run(&net, itemsize, states, cells)
         net.x, net.inputs = states, net.hidden
         states += size
         net.h0 = <const char *>net.h0 + size
@@ -148,25 +142,12 @@ cdef int fill_gradients(Gradients *grads, int itemsize, dy, dh_n, dc_n, dx, dh0,
 
 cdef int run_forward(Net *net, int itemsize, h_n, c_n) except -1:
     cdef void *last_h = data(h_n, True, 2, itemsize)
-    cdef void *last_c = data(c_n, True, 2, itemsize)
-    cdef int failed
-    with nogil:
-        if itemsize == 4:
-            failed = forward[float](net, last_h, last_c, NULL)
-        else:
-            failed = forward[double](net, last_h, last_c, NULL)
-    if failed:
-        raise MemoryError("recurrent forward: no scratch memory")
-    return 0
+    return run(net, itemsize, last_h, data(c_n, True, 2, itemsize))
+
+
+cdef int run(Net *net, int itemsize, void *h_n, void *c_n) except -1:
+    return forward[float](net, h_n, c_n, NULL) if itemsize == 4 else forward[double](net, h_n, c_n, NULL)
 
 
 cdef int run_backward(Net *net, int itemsize, Gradients *grads) except -1:
-    cdef int failed
-    with nogil:
-        if itemsize == 4:
-            failed = backward[float](net, grads, NULL)
-        else:
-            failed = backward[double](net, grads, NULL)
-    if failed:
-        raise MemoryError("recurrent backward: no scratch memory")
-    return 0
+    return backward[float](net, grads, NULL) if itemsize == 4 else backward[double](net, grads, NULL)
