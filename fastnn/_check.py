@@ -8,16 +8,30 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from . import _memory
 from ._typing import Array, Context, Shape
+from .native._arrays import is_like, takes
 from .native._arrays import ready as ready
+from .native._arrays import signature as signature
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 MAX_INT = 2**31 - 1  # every stride, padding and kernel extent fits a C int
+KNOWN_CALLS = 1024
+
+Plan = TypeVar("Plan")
+
+
+def remember(known: dict[bytes, Plan], key: bytes | None, plan: Plan) -> Plan:
+    """Keep in `known`, for the next call of this `signature`, what this one's arguments led to. Returns the plan."""
+    if key is not None:
+        if len(known) >= KNOWN_CALLS:
+            known.clear()
+        known[key] = plan
+    return plan
 
 
 def array(name: str, value: Any, ndim: int | tuple[int, ...] | None = None) -> Array:
@@ -25,6 +39,10 @@ def array(name: str, value: Any, ndim: int | tuple[int, ...] | None = None) -> A
 
     ndim: an int or a tuple of ints that the rank must be one of; None accepts any rank.
     """
+    if value is not None and ready(value):
+        if ndim is not None and value.ndim != ndim:
+            _check_rank(name, value, ndim)
+        return value
     if type(value) is not np.ndarray:
         value = _as_ndarray(name, value)
     dtype = value.dtype
@@ -110,6 +128,16 @@ def like(name: str, value: Any, present: Array) -> Array:
     return value
 
 
+def gradient(name: str, value: Any, wanted: Shape, x: Array) -> Array:
+    """Return `value` as an array of the shape `wanted` and of the dtype of x, which has been checked."""
+    if is_like(value, wanted, x):
+        return value
+    value = array(name, value)
+    same_dtype(**{"x": x, name: value})
+    shape(name, value, wanted)
+    return value
+
+
 def integer(name: str, value: Any, minimum: int, maximum: int = MAX_INT) -> int:
     """Return `value` as an int within [minimum, maximum]; bools and floats are refused."""
     if type(value) is not int:
@@ -168,6 +196,8 @@ def choice(name: str, value: Any, options: tuple[str, ...]) -> Any:
 
 def flag(name: str, value: Any) -> bool:
     """Return `value` as a bool; anything but a bool is refused."""
+    if value is True or value is False:
+        return value
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name}: expected True or False, got {value!r}")
     return bool(value)
@@ -208,6 +238,8 @@ def output(out: Array | None, shape: Shape, dtype: np.dtype[Any], **inputs: Arra
     """
     if out is None:
         return _memory.empty(shape, dtype)
+    if takes(out, shape, dtype, *inputs.values()):
+        return out
     writeable("out", out, shape, dtype)
     for name, value in inputs.items():
         if value is not None and np.may_share_memory(out, value):

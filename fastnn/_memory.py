@@ -6,9 +6,10 @@ anew takes up to ten times as long as to write to warm ones. Small results are N
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,17 @@ from .native import _blocks
 
 POOLED_BYTES = 1 << 18  # from here on an allocation costs page faults, and the pool's 0.5 us do not matter
 RECYCLED = 8  # arrays of one shape, and shapes, that each thread keeps for `recycled`
+
+
+def allocator(shape: Shape, dtype: np.dtype[Any]) -> Callable[[Shape, np.dtype[Any]], Array]:
+    """The function that makes such an array: `empty`, or what it calls for small ones."""
+    size = dtype.itemsize * math.prod(shape)
+    return np.empty if size < POOLED_BYTES else empty
+
+
+def empty_like(array: Array) -> Array:
+    """`empty`, of that array's shape and dtype."""
+    return (np.empty if array.nbytes < POOLED_BYTES else empty)(array.shape, array.dtype)
 
 
 def empty(shape: Shape, dtype: np.dtype[Any]) -> Array:

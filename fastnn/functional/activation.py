@@ -198,18 +198,18 @@ def log_softmax_backward(dy: ArrayLike, ctx: SoftmaxContext) -> Array:
 
 
 def _forward(op: str, x: ArrayLike, out: Array | None, *arguments: Any) -> tuple[Array, Array]:
-    """Run the backend's function on x seen as one row; return (x, y)."""
+    """Run the backend's function; return (x, y)."""
     x = _check.array("x", x)
-    y = _check.output(out, x.shape, x.dtype, x=x)
-    getattr(_backend.active(), op + "_forward")(x.reshape(-1), y.reshape(-1), *arguments)
+    y = _memory.empty_like(x) if out is None else _check.output(out, x.shape, x.dtype, x=x)
+    getattr(_backend.active(), op + "_forward")(x, y, *arguments)
     return x, y
 
 
 def _backward(op: str, dy: ArrayLike, ctx: ActivationContext) -> Array:
     _, saved, arguments = _context(op, ctx, ActivationContext)
-    dy = _check_dy(dy, saved, saved.shape)
-    dx = _memory.empty(saved.shape, saved.dtype)
-    getattr(_backend.active(), op + "_backward_input")(dy.reshape(-1), saved.reshape(-1), dx.reshape(-1), *arguments)
+    dy = _check.gradient("dy", dy, saved.shape, saved)
+    dx = _memory.empty_like(saved)
+    getattr(_backend.active(), op + "_backward_input")(dy, saved, dx, *arguments)
     return dx
 
 
@@ -229,7 +229,7 @@ def _softmax_forward(op: str, x: ArrayLike, dim: int, out: Array | None) -> tupl
 
 def _softmax_backward(op: str, dy: ArrayLike, ctx: SoftmaxContext) -> Array:
     _, y_rows, shape, dim = _context(op, ctx, SoftmaxContext)
-    dy_rows = to_rows(_check_dy(dy, y_rows, shape), dim)
+    dy_rows = to_rows(_check.gradient("dy", dy, shape, y_rows), dim)
     dx_rows = _memory.empty(y_rows.shape, y_rows.dtype)
     getattr(_backend.active(), op + "_backward_input")(dy_rows, y_rows, dx_rows)
     return np.ascontiguousarray(from_rows(dx_rows, shape, dim))
@@ -252,10 +252,3 @@ def _context(op: str, ctx: Any, wanted: type[Context]) -> Context:
     if ctx.op != op:
         raise TypeError(f"ctx: expected what {op}_forward returned, got what {ctx.op}_forward returned")
     return ctx
-
-
-def _check_dy(dy: ArrayLike, like: Array, shape: Shape) -> Array:
-    dy = _check.array("dy", dy)
-    _check.same_dtype(x=like, dy=dy)
-    _check.shape("dy", dy, shape)
-    return dy

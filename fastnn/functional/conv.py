@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
 
 from .. import _backend, _check, _geometry, _memory
 from .._typing import AffineGradients, Algorithm, Array, ArrayLike, Extent, Need, Padding, Shape
@@ -35,17 +38,17 @@ def conv2d(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, strid
     Raises TypeError for a wrong or mixed dtype or a wrong kind of argument, ValueError for a shape or value that
     does not fit, or a y without pixels.
     """
-    x, weight, bias, geo, y_shape = _check_conv2d(x, weight, bias, stride, padding, dilation, groups, algorithm)
-    return _conv2d(x, weight, bias, geo, y_shape, out)
+    x, weight, bias, plan = _check_conv2d(x, weight, bias, stride, padding, dilation, groups, algorithm)
+    return _conv2d(x, weight, bias, plan, out)
 
 
 def conv2d_forward(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: Extent = 1,
                    padding: Padding = 0, dilation: Extent = 1, groups: int = 1, *, algorithm: Algorithm = "auto",
                    out: Array | None = None) -> tuple[Array, Conv2dContext]:
     """As `conv2d`; returns (y, ctx) with what `conv2d_backward` needs."""
-    x, weight, bias, geo, y_shape = _check_conv2d(x, weight, bias, stride, padding, dilation, groups, algorithm)
-    y = _conv2d(x, weight, bias, geo, y_shape, out)
-    return y, Conv2dContext(x, weight, bias is not None, y_shape, geo)
+    x, weight, bias, plan = _check_conv2d(x, weight, bias, stride, padding, dilation, groups, algorithm)
+    y = _conv2d(x, weight, bias, plan, out)
+    return y, Conv2dContext(x, weight, bias is not None, plan[1], plan[0])
 
 
 def conv2d_backward(dy: ArrayLike, ctx: Conv2dContext, *, need: Need = None) -> AffineGradients:
@@ -55,16 +58,14 @@ def conv2d_backward(dy: ArrayLike, ctx: Conv2dContext, *, need: Need = None) -> 
     """
     need_x, need_weight, need_bias = _check.need(need, 3)
     x, weight, has_bias, y_shape, geo = _check.context(ctx, Conv2dContext)
-    dy = _check.array("dy", dy)
-    _check.same_dtype(x=x, dy=dy)
-    _check.shape("dy", dy, y_shape)
-    backend, dy = _backend.active(), batched(dy)
+    dy = batched(_check.gradient("dy", dy, y_shape, x))
+    backend = _backend.active()
     dx = dweight = dbias = None
     if need_x:
-        dx = _memory.empty(x.shape, x.dtype)
+        dx = _memory.empty_like(x)
         backend.conv2d_backward_input(dy, weight, batched(dx), geo)
     if need_weight:
-        dweight = _memory.empty(weight.shape, x.dtype)
+        dweight = _memory.empty_like(weight)
     if need_bias and has_bias:
         dbias = _memory.empty(weight.shape[:1], x.dtype)
     if dweight is not None or dbias is not None:
@@ -77,22 +78,30 @@ def batched(images: Array) -> Array:
     return images if images.ndim == 4 else images[None]
 
 
-def _conv2d(x: Array, weight: Array, bias: Array | None, geo: _geometry.Conv2dGeometry, y_shape: Shape,
-            out: Array | None) -> Array:
-    if out is None:
-        y = _memory.empty(y_shape, x.dtype)
+# What a call needs to know, and its like need not find out again: the geometry, y's shape, dtype and allocator.
+_Plan: TypeAlias = tuple[_geometry.Conv2dGeometry, Shape, np.dtype[Any], Callable[..., Array]]
+_known: dict[bytes, _Plan] = {}
+
+
+def _conv2d(x: Array, weight: Array, bias: Array | None, plan: _Plan, out: Array | None) -> Array:
+    geo, y_shape, dtype, new = plan
+    y = new(y_shape, dtype) if out is None else _check.output(out, y_shape, dtype, x=x, weight=weight, bias=bias)
+    if len(y_shape) == 4:
+        _backend.active().conv2d_forward(x, weight, bias, y, geo)
     else:
-        y = _check.output(out, y_shape, x.dtype, x=x, weight=weight, bias=bias)
-    _backend.active().conv2d_forward(batched(x), weight, bias, batched(y), geo)
+        _backend.active().conv2d_forward(x[None], weight, bias, y[None], geo)
     return y
 
 
 def _check_conv2d(
     x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any, algorithm: Any,
-) -> tuple[Array, Array, Array | None, _geometry.Conv2dGeometry, Shape]:
-    if x is None or weight is None or not _check.ready(x, weight, bias):
+) -> tuple[Array, Array, Array | None, _Plan]:
+    key = _check.signature(x, weight, bias, stride, padding, dilation, groups, algorithm)
+    plan = _known.get(key)  # type: ignore[arg-type]  # None is no key
+    if plan is None:
         x, weight, bias = _check.array("x", x), _check.array("weight", weight), _check.optional("bias", bias)
         _check.same_dtype(x=x, weight=weight, bias=bias)
-    geo, y_shape = _geometry.conv2d(x.shape, weight.shape, None if bias is None else bias.shape,
-                                    stride, padding, dilation, groups, algorithm)
-    return x, weight, bias, geo, y_shape
+        geo, y_shape = _geometry.conv2d(x.shape, weight.shape, None if bias is None else bias.shape,
+                                        stride, padding, dilation, groups, algorithm)
+        plan = _check.remember(_known, key, (geo, y_shape, x.dtype, _memory.allocator(y_shape, x.dtype)))
+    return x, weight, bias, plan

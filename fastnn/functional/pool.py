@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, overload
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
 
@@ -16,6 +17,8 @@ __all__ = [
     "global_max_pool2d", "global_max_pool2d_forward", "global_max_pool2d_backward",
     "max_pool2d", "max_pool2d_forward", "max_pool2d_backward",
 ]  # fmt: skip
+
+UINT8, INT32 = np.dtype(np.uint8), np.dtype(np.int32)
 
 
 class MaxPool2dContext(NamedTuple):
@@ -61,10 +64,9 @@ def max_pool2d(x: ArrayLike, kernel_size: Extent, stride: Extent | None = None, 
     Raises TypeError for a wrong dtype or kind of argument, ValueError for a shape or value that does not fit, or a
     window without an element of x.
     """
-    x, geo, y_shape = _check_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode)
-    return_indices = _check.flag("return_indices", return_indices)
-    y, argmax = _max_pool2d(x, geo, y_shape, out, return_indices)
-    return (y, _flat_indices(argmax, geo, x.shape)) if return_indices else y
+    x, plan = _check_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode)
+    y, argmax = _max_pool2d(x, plan, out, _check.flag("return_indices", return_indices))
+    return y if argmax is None else (y, _flat_indices(argmax, plan[0], x.shape))
 
 
 @overload
@@ -79,11 +81,11 @@ def max_pool2d_forward(x: ArrayLike, kernel_size: Extent, stride: Extent | None 
                        dilation: Extent = 1, ceil_mode: bool = False, return_indices: bool = False, *,
                        out: Array | None = None) -> tuple[Array | tuple[Array, IntArray], MaxPool2dContext]:
     """As `max_pool2d`; returns (y, ctx), or ((y, indices), ctx), with what `max_pool2d_backward` needs."""
-    x, geo, y_shape = _check_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode)
+    x, plan = _check_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode)
     return_indices = _check.flag("return_indices", return_indices)
-    y, argmax = _max_pool2d(x, geo, y_shape, out, keep_argmax=True)
-    ctx = MaxPool2dContext(x.shape, x.dtype, argmax, geo)
-    return ((y, _flat_indices(argmax, geo, x.shape)) if return_indices else y), ctx
+    y, argmax = _max_pool2d(x, plan, out, True)
+    ctx = MaxPool2dContext(x.shape, x.dtype, argmax, plan[0])
+    return ((y, _flat_indices(argmax, plan[0], x.shape)) if return_indices else y), ctx
 
 
 def max_pool2d_backward(dy: ArrayLike, ctx: MaxPool2dContext) -> Array:
@@ -109,18 +111,18 @@ def avg_pool2d(x: ArrayLike, kernel_size: Extent, stride: Extent | None = None, 
     Returns y: (N, C, P, Q), or (C, P, Q).
     Raises TypeError for a wrong dtype or kind of argument, ValueError for a shape or value that does not fit.
     """
-    x, geo, y_shape = _check_pool2d(x, kernel_size, stride, padding, 1, ceil_mode)
-    return _avg_pool2d(x, geo, y_shape, _check.flag("count_include_pad", count_include_pad), out)
+    x, plan = _check_pool2d(x, kernel_size, stride, padding, 1, ceil_mode)
+    return _avg_pool2d(x, plan, _check.flag("count_include_pad", count_include_pad), out)
 
 
 def avg_pool2d_forward(x: ArrayLike, kernel_size: Extent, stride: Extent | None = None, padding: Extent = 0,
                        ceil_mode: bool = False, count_include_pad: bool = True, *,
                        out: Array | None = None) -> tuple[Array, AvgPool2dContext]:
     """As `avg_pool2d`; returns (y, ctx) with what `avg_pool2d_backward` needs."""
-    x, geo, y_shape = _check_pool2d(x, kernel_size, stride, padding, 1, ceil_mode)
+    x, plan = _check_pool2d(x, kernel_size, stride, padding, 1, ceil_mode)
     count_include_pad = _check.flag("count_include_pad", count_include_pad)
-    y = _avg_pool2d(x, geo, y_shape, count_include_pad, out)
-    return y, AvgPool2dContext(x.shape, x.dtype, y_shape, geo, count_include_pad)
+    y = _avg_pool2d(x, plan, count_include_pad, out)
+    return y, AvgPool2dContext(x.shape, x.dtype, y.shape, plan[0], count_include_pad)
 
 
 def avg_pool2d_backward(dy: ArrayLike, ctx: AvgPool2dContext) -> Array:
@@ -172,26 +174,32 @@ def global_avg_pool2d_backward(dy: ArrayLike, ctx: AvgPool2dContext) -> Array:
     return avg_pool2d_backward(dy, ctx)
 
 
-def _max_pool2d(x: Array, geo: _geometry.PoolGeometry, y_shape: Shape, out: Array | None,
-                keep_argmax: bool) -> tuple[Array, Any]:
-    y = _output(out, y_shape, x)
+# What a call needs to know, and its like need not find out again: the geometry, y's shape, dtype and allocator.
+_Plan: TypeAlias = tuple[_geometry.PoolGeometry, Shape, np.dtype[Any], Callable[..., Array]]
+_known: dict[bytes, _Plan] = {}
+
+
+def _max_pool2d(x: Array, plan: _Plan, out: Array | None, keep_argmax: bool) -> tuple[Array, Any]:
+    geo, y_shape, dtype, new = plan
+    y = new(y_shape, dtype) if out is None else _check.output(out, y_shape, dtype, x=x)
     argmax: Any = None
     if keep_argmax:
-        argmax = _memory.empty(y_shape, np.dtype(np.uint8 if geo.kernel_h * geo.kernel_w <= 256 else np.int32))
-    _backend.active().max_pool2d_forward(
-        batched(x), batched(y), batched(argmax) if keep_argmax else None, geo)
+        argmax = _memory.empty(y_shape, UINT8 if geo.kernel_h * geo.kernel_w <= 256 else INT32)
+    if len(y_shape) == 4:
+        _backend.active().max_pool2d_forward(x, y, argmax, geo)
+    else:
+        _backend.active().max_pool2d_forward(x[None], y[None], argmax[None] if keep_argmax else None, geo)
     return y, argmax
 
 
-def _avg_pool2d(x: Array, geo: _geometry.PoolGeometry, y_shape: Shape, count_include_pad: bool,
-                out: Array | None) -> Array:
-    y = _output(out, y_shape, x)
-    _backend.active().avg_pool2d_forward(batched(x), batched(y), geo, count_include_pad)
+def _avg_pool2d(x: Array, plan: _Plan, count_include_pad: bool, out: Array | None) -> Array:
+    geo, y_shape, dtype, new = plan
+    y = new(y_shape, dtype) if out is None else _check.output(out, y_shape, dtype, x=x)
+    if len(y_shape) == 4:
+        _backend.active().avg_pool2d_forward(x, y, geo, count_include_pad)
+    else:
+        _backend.active().avg_pool2d_forward(x[None], y[None], geo, count_include_pad)
     return y
-
-
-def _output(out: Array | None, y_shape: Shape, x: Array) -> Array:
-    return _memory.empty(y_shape, x.dtype) if out is None else _check.output(out, y_shape, x.dtype, x=x)
 
 
 def _flat_indices(argmax: Any, geo: _geometry.PoolGeometry, x_shape: Shape) -> IntArray:
@@ -217,7 +225,11 @@ def _check_gradient(dy: ArrayLike, y_shape: Shape, dtype: np.dtype[Any]) -> Arra
 
 def _check_pool2d(
     x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: Any,
-) -> tuple[Array, _geometry.PoolGeometry, Shape]:
-    x = _check.array("x", x)
-    geo, y_shape = _geometry.pool2d(x.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    return x, geo, y_shape
+) -> tuple[Array, _Plan]:
+    key = _check.signature(x, kernel_size, stride, padding, dilation, ceil_mode)
+    plan = _known.get(key)  # type: ignore[arg-type]  # None is no key
+    if plan is None:
+        x = _check.array("x", x)
+        geo, y_shape = _geometry.pool2d(x.shape, kernel_size, stride, padding, dilation, ceil_mode)
+        plan = _check.remember(_known, key, (geo, y_shape, x.dtype, _memory.allocator(y_shape, x.dtype)))
+    return x, plan

@@ -3,4 +3,9 @@
 cdef extern from "fnn_array.h":
     # IN and OUT: the flag is `writeable`. NULL for None.
     void *fnn_data(object array, bint writeable, int ndim, int itemsize, Py_ssize_t *shape) except? NULL
+    void *fnn_flat(object array, bint writeable, int itemsize, Py_ssize_t *n) except? NULL
     char fnn_float_code(object array)
+    bint fnn_is(object array, bint writeable, char code, object shape, const char **extent)
+    int fnn_integers(object tuple, int n, Py_ssize_t *out) except -1
+    enum: FNN_KEY_MOST
+    int fnn_append_key(object argument, object ndarray, Py_ssize_t *key, int n)

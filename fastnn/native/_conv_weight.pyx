@@ -82,13 +82,17 @@ cdef int convolve_weight(const Convolution *conv, const real *dy, const real *x,
         split_pixels(&conv.w, &plan.band, plan.band.rows, 0, pixels, 1, plan.pixel_in_copy, NULL)
         for task in range(plan.pixels):
             plan.in_panel[task] = task * plan.width
-    for worker in prange(plan.threads, num_threads=plan.threads, schedule="static", use_threads_if=plan.threads > 1):
-        weight_tasks(conv, &plan, worker, dy, x, sums, bias_sums if dbias != NULL else NULL,
-                     scratch + worker * scratch_size)
-    blocks = (conv.rows + lanes(sizeof(real)) - 1) // lanes(sizeof(real))
-    if dweight != NULL:
-        for task in prange(conv.groups * blocks, num_threads=plan.threads, schedule="static",
-                           use_threads_if=plan.threads > 1):
+    if dbias == NULL:
+        bias_sums = NULL
+    blocks = (conv.rows + lanes(sizeof(real)) - 1) // lanes(sizeof(real)) if dweight != NULL else 0
+    if plan.threads == 1:
+        weight_tasks(conv, &plan, 0, dy, x, sums, bias_sums, scratch)
+        for task in range(conv.groups * blocks):
+            write_weights(conv, &plan, task // blocks, task % blocks * lanes(sizeof(real)), sums, dweight)
+    else:
+        for worker in prange(plan.threads, num_threads=plan.threads, schedule="static"):
+            weight_tasks(conv, &plan, worker, dy, x, sums, bias_sums, scratch + worker * scratch_size)
+        for task in prange(conv.groups * blocks, num_threads=plan.threads, schedule="static"):
             write_weights(conv, &plan, task // blocks, task % blocks * lanes(sizeof(real)), sums, dweight)
     if dbias != NULL:
         for task in range(conv.groups):

@@ -40,8 +40,11 @@ cdef int convolve(const Convolution *conv, const real *weight, const real *src, 
     weight_offsets(conv, plan.channels, plan.in_weight)
     for t in range(plan.chain):
         plan.in_panel[t] = t * plan.width
-    for worker in prange(plan.threads, num_threads=plan.threads, schedule="static", use_threads_if=plan.threads > 1):
-        convolve_tasks(conv, &plan, worker, weight, src, bias, out, scratch + worker * scratch_size)
+    if plan.threads == 1:
+        convolve_tasks(conv, &plan, 0, weight, src, bias, out, scratch)
+    else:
+        for worker in prange(plan.threads, num_threads=plan.threads, schedule="static"):
+            convolve_tasks(conv, &plan, worker, weight, src, bias, out, scratch + worker * scratch_size)
     fnn_free(memory)
     return 0
 

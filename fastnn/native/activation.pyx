@@ -2,7 +2,7 @@
 
 from cython.parallel cimport prange
 
-from ._arrays cimport fnn_data
+from ._arrays cimport fnn_flat
 from ._kernels cimport activate, activate_grad
 from ._runtime cimport real, threads_for
 
@@ -82,12 +82,12 @@ cdef int apply_grad(int op, double parameter, dy, saved, dx) except -1:
 
 
 cdef int forward(int op, double parameter,
-                 x,    # IN   (M)
-                 y,    # OUT  (M)
+                 x,    # IN   any shape
+                 y,    # OUT  x's
                  const real *dtype) except -1:
     cdef Py_ssize_t n, block
-    cdef const real *px = <const real *>fnn_data(x, False, 1, sizeof(real), &n)
-    cdef real *py = <real *>fnn_data(y, True, 1, sizeof(real), &n)
+    cdef const real *px = <const real *>fnn_flat(x, False, sizeof(real), &n)
+    cdef real *py = <real *>fnn_flat(y, True, sizeof(real), &n)
     cdef Py_ssize_t blocks = (n + BLOCK - 1) // BLOCK
     cdef int threads = threads_for(nanoseconds(op, n, sizeof(real)), blocks)
     if threads == 1:
@@ -100,14 +100,14 @@ cdef int forward(int op, double parameter,
 
 
 cdef int backward(int op, double parameter,
-                  dy,       # IN   (M)
-                  saved,    # IN   (M)
-                  dx,       # OUT  (M)
+                  dy,       # IN   any shape
+                  saved,    # IN   dy's
+                  dx,       # OUT  dy's
                   const real *dtype) except -1:
     cdef Py_ssize_t n, block
-    cdef const real *pdy = <const real *>fnn_data(dy, False, 1, sizeof(real), &n)
-    cdef const real *ps = <const real *>fnn_data(saved, False, 1, sizeof(real), &n)
-    cdef real *pdx = <real *>fnn_data(dx, True, 1, sizeof(real), &n)
+    cdef const real *pdy = <const real *>fnn_flat(dy, False, sizeof(real), &n)
+    cdef const real *ps = <const real *>fnn_flat(saved, False, sizeof(real), &n)
+    cdef real *pdx = <real *>fnn_flat(dx, True, sizeof(real), &n)
     cdef Py_ssize_t blocks = (n + BLOCK - 1) // BLOCK
     cdef int threads = threads_for(nanoseconds(op, n, sizeof(real)), blocks)
     if threads == 1:

@@ -7,6 +7,7 @@ import os
 
 from libc.string cimport memset
 
+from ._arrays cimport fnn_data, fnn_integers
 from ._blocks cimport Block
 from ._conv_weight cimport convolve_weight
 from ._convolve cimport Convolution, convolve
@@ -53,28 +54,32 @@ def _algorithm_from_environment():
 
 def conv2d_forward(x, weight, bias, y, geo):
     if x.itemsize == 4:
-        forward[float](x, weight, bias, y, read_geometry(geo))
+        forward[float](x, weight, bias, y, geo, NULL)
     else:
-        forward[double](x, weight, bias, y, read_geometry(geo))
+        forward[double](x, weight, bias, y, geo, NULL)
 
 
 def conv2d_backward_input(dy, weight, dx, geo):
     if dy.itemsize == 4:
-        backward_input[float](dy, weight, dx, read_geometry(geo))
+        backward_input[float](dy, weight, dx, geo, NULL)
     else:
-        backward_input[double](dy, weight, dx, read_geometry(geo))
+        backward_input[double](dy, weight, dx, geo, NULL)
 
 
 def conv2d_backward_weight(dy, x, dweight, dbias, geo):
     if dy.itemsize == 4:
-        backward_weight[float](dy, x, dweight, dbias, read_geometry(geo))
+        backward_weight[float](dy, x, dweight, dbias, geo, NULL)
     else:
-        backward_weight[double](dy, x, dweight, dbias, read_geometry(geo))
+        backward_weight[double](dy, x, dweight, dbias, geo, NULL)
 
 
 cdef Geometry read_geometry(geo) except *:
     cdef Geometry g
-    (g.stride_h, g.stride_w, g.pad_top, _, g.pad_left, _, g.dilation_h, g.dilation_w, g.groups, algorithm) = geo
+    cdef Py_ssize_t[9] n
+    fnn_integers(geo, 9, n)
+    g.stride_h, g.stride_w, g.pad_top, g.pad_left, g.dilation_h, g.dilation_w, g.groups = (
+        n[0], n[1], n[2], n[4], n[6], n[7], n[8])
+    algorithm = geo[9]
     g.algorithm = preferred if algorithm == "auto" else read_algorithm(algorithm)
     return g
 
@@ -105,146 +110,153 @@ cdef bint is_depthwise(const fnn_pool2d *g, Py_ssize_t channels, Py_ssize_t filt
             and fnn_depthwise_fits(g))
 
 
-cdef int forward(const real[:, :, :, ::1] x,         # IN   (N, C, H, W)
-                 const real[:, :, :, ::1] weight,    # IN   (K, C/groups, R, S)
-                 const real[::1] bias,               # IN   (K) or None
-                 real[:, :, :, ::1] y,               # OUT  (N, K, P, Q)
-                 Geometry geo) except -1:
+cdef int forward(x,         # IN   (N, C, H, W)
+                 weight,    # IN   (K, C/groups, R, S)
+                 bias,      # IN   (K) or None
+                 y,         # OUT  (N, K, P, Q)
+                 geo, const real *dtype) except -1:
+    cdef Py_ssize_t[4] xs, ws, ys, ignored
+    cdef const real *px = <const real *>fnn_data(x, False, 4, sizeof(real), xs)
+    cdef const real *pw = <const real *>fnn_data(weight, False, 4, sizeof(real), ws)
+    cdef const real *pb = <const real *>fnn_data(bias, False, 1, sizeof(real), ignored)
+    cdef real *py = <real *>fnn_data(y, True, 4, sizeof(real), ys)
+    cdef Geometry g = read_geometry(geo)
+    cdef fnn_pool2d plane = describe_plane(xs, ws, ys, g)
     cdef Convolution conv
-    cdef fnn_pool2d plane = describe_plane(x.shape, weight.shape, y.shape, geo)
     cdef Tiling tiling
     cdef Block scratch = None
-    cdef const real *b = NULL
-    cdef int failed
-    if y.shape[0] == 0 or y.shape[1] == 0:
+    cdef Py_ssize_t i
+    cdef int failed = 0
+    if ys[0] == 0 or ys[1] == 0:
         return 0
-    if x.shape[1] == 0:   # nothing to point at: the sums are the bias
-        for n in range(y.shape[0]):
-            for k in range(y.shape[1]):
-                y[n, k] = bias[k] if bias is not None else 0
+    if xs[1] == 0:   # the sums are the bias
+        for i in range(size_of(ys)):
+            py[i] = pb[i // (ys[2] * ys[3]) % ys[1]] if pb != NULL else 0
         return 0
-    if bias is not None:
-        b = &bias[0]
-    if is_depthwise(&plane, x.shape[1], y.shape[1], DEPTHWISE_IMAGE, geo):
+    if is_depthwise(&plane, xs[1], ys[1], DEPTHWISE_IMAGE, g):
         with nogil:
-            depthwise_image(&plane, x.shape[0], x.shape[1], y.shape[1], &x[0, 0, 0, 0], &weight[0, 0, 0, 0], b,
-                            &y[0, 0, 0, 0])
+            depthwise_image(&plane, xs[0], xs[1], ys[1], px, pw, pb, py)
         return 0
-    if winograd_can(weight.shape, geo):
-        tiling = tile_forward(x.shape, weight.shape, y.shape, geo.groups, geo.pad_top, geo.pad_left, sizeof(real))
-        if geo.algorithm == WINOGRAD or winograd_image_pays(&tiling):
+    if winograd_can(ws, g):
+        tiling = tile_forward(xs, ws, ys, g.groups, g.pad_top, g.pad_left, sizeof(real))
+        if g.algorithm == WINOGRAD or winograd_image_pays(&tiling):
             scratch = Block(winograd_image_scratch(&tiling) * sizeof(real))
     with nogil:
         if scratch is not None:
-            failed = winograd_image(&tiling, &x[0, 0, 0, 0], &weight[0, 0, 0, 0], b, &y[0, 0, 0, 0],
-                                    <real *>scratch.data)
+            failed = winograd_image(&tiling, px, pw, pb, py, <real *>scratch.data)
         else:
-            conv = describe_forward(x.shape, weight.shape, y.shape, geo)
-            failed = convolve(&conv, &weight[0, 0, 0, 0], &x[0, 0, 0, 0], b, &y[0, 0, 0, 0])
+            conv = describe_forward(xs, ws, ys, g)
+            failed = convolve(&conv, pw, px, pb, py)
     if failed:
         raise MemoryError("conv2d: no scratch memory")
     return 0
 
 
-cdef int backward_input(const real[:, :, :, ::1] dy,        # IN   (N, K, P, Q)
-                        const real[:, :, :, ::1] weight,    # IN   (K, C/groups, R, S)
-                        real[:, :, :, ::1] dx,              # OUT  (N, C, H, W)
-                        Geometry geo) except -1:
-    cdef fnn_pool2d plane = describe_plane(dx.shape, weight.shape, dy.shape, geo)
+cdef int backward_input(dy,        # IN   (N, K, P, Q)
+                        weight,    # IN   (K, C/groups, R, S)
+                        dx,        # OUT  (N, C, H, W)
+                        geo, const real *dtype) except -1:
+    cdef Py_ssize_t[4] ys, ws, xs
+    cdef const real *pdy = <const real *>fnn_data(dy, False, 4, sizeof(real), ys)
+    cdef const real *pw = <const real *>fnn_data(weight, False, 4, sizeof(real), ws)
+    cdef real *pdx = <real *>fnn_data(dx, True, 4, sizeof(real), xs)
+    cdef Geometry g = read_geometry(geo)
+    cdef fnn_pool2d plane = describe_plane(xs, ws, ys, g)
     cdef Tiling tiling
     cdef Block scratch = None
     cdef int failed = 0
-    if dx.shape[0] == 0 or dx.shape[1] == 0:
+    if xs[0] == 0 or xs[1] == 0:
         return 0
-    if dy.shape[1] == 0:
-        dx[:, :, :, :] = 0
+    if ys[1] == 0:
+        memset(pdx, 0, size_of(xs) * sizeof(real))
         return 0
-    if is_depthwise(&plane, dx.shape[1], dy.shape[1], DEPTHWISE_IMAGE, geo):
+    if is_depthwise(&plane, xs[1], ys[1], DEPTHWISE_IMAGE, g):
         with nogil:
-            depthwise_input(&plane, dx.shape[0], dx.shape[1], dy.shape[1], &dy[0, 0, 0, 0], &weight[0, 0, 0, 0],
-                            &dx[0, 0, 0, 0])
+            depthwise_input(&plane, xs[0], xs[1], ys[1], pdy, pw, pdx)
         return 0
-    if winograd_can(weight.shape, geo):
-        tiling = tile_input(dy.shape, weight.shape, dx.shape, geo.groups, geo.pad_top, geo.pad_left, sizeof(real))
-        if geo.algorithm == WINOGRAD or winograd_image_pays(&tiling):
+    if winograd_can(ws, g):
+        tiling = tile_input(ys, ws, xs, g.groups, g.pad_top, g.pad_left, sizeof(real))
+        if g.algorithm == WINOGRAD or winograd_image_pays(&tiling):
             scratch = Block(winograd_image_scratch(&tiling) * sizeof(real))
     with nogil:
         if scratch is not None:
-            failed = winograd_image(&tiling, &dy[0, 0, 0, 0], &weight[0, 0, 0, 0], <const real *>NULL,
-                                    &dx[0, 0, 0, 0], <real *>scratch.data)
+            failed = winograd_image(&tiling, pdy, pw, <const real *>NULL, pdx, <real *>scratch.data)
         else:
-            failed = backward_input_direct(dy, weight, dx, geo)
+            failed = backward_input_direct(ys, ws, xs, g, pdy, pw, pdx)
     if failed:
         raise MemoryError("conv2d: no scratch memory")
     return 0
 
 
-cdef int backward_input_direct(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] weight, real[:, :, :, ::1] dx,
-                               Geometry geo) noexcept nogil:
+cdef int backward_input_direct(const Py_ssize_t *ys, const Py_ssize_t *ws, const Py_ssize_t *xs, Geometry geo,
+                               const real *dy, const real *weight, real *dx) noexcept nogil:
     cdef Convolution conv
     cdef Py_ssize_t i, j
     cdef int failed = 0
-    if leaves_gaps(weight.shape, geo):
-        memset(&dx[0, 0, 0, 0], 0, dx.shape[0] * dx.shape[1] * dx.shape[2] * dx.shape[3] * sizeof(real))
-    for i in range(min(geo.stride_h, dx.shape[2])):
-        for j in range(min(geo.stride_w, dx.shape[3])):
-            conv = describe_phase(dy.shape, weight.shape, dx.shape, geo, i, j)
+    if leaves_gaps(ws, geo):
+        memset(dx, 0, size_of(xs) * sizeof(real))
+    for i in range(min(geo.stride_h, xs[2])):
+        for j in range(min(geo.stride_w, xs[3])):
+            conv = describe_phase(ys, ws, xs, geo, i, j)
             if failed == 0 and conv.h.taps > 0 and conv.w.taps > 0:
-                failed = convolve(&conv, &weight[0, 0, 0, 0], &dy[0, 0, 0, 0], <const real *>NULL, &dx[0, 0, i, j])
+                failed = convolve(&conv, weight, dy, <const real *>NULL, dx + i * xs[3] + j)
     return failed
 
 
-cdef int backward_weight(const real[:, :, :, ::1] dy,   # IN   (N, K, P, Q)
-                         const real[:, :, :, ::1] x,    # IN   (N, C, H, W)
-                         real[:, :, :, ::1] dweight,    # OUT  (K, C/groups, R, S) or None
-                         real[::1] dbias,               # OUT  (K) or None
-                         Geometry geo) except -1:
-    cdef Convolution conv
+cdef int backward_weight(dy,         # IN   (N, K, P, Q)
+                         x,          # IN   (N, C, H, W)
+                         dweight,    # OUT  (K, C/groups, R, S) or None
+                         dbias,      # OUT  (K) or None
+                         geo, const real *dtype) except -1:
+    cdef Py_ssize_t[4] ys, xs, ws, ignored
+    cdef const real *pdy = <const real *>fnn_data(dy, False, 4, sizeof(real), ys)
+    cdef const real *px = <const real *>fnn_data(x, False, 4, sizeof(real), xs)
+    cdef real *dw = <real *>fnn_data(dweight, True, 4, sizeof(real), ws)
+    cdef real *db = <real *>fnn_data(dbias, True, 1, sizeof(real), ignored)
+    cdef Geometry g = read_geometry(geo)
     cdef fnn_pool2d plane
-    cdef Py_ssize_t[4] shape = [dy.shape[1], 0, 1, 1]
-    cdef real *dw = NULL
-    cdef real *db = NULL
+    cdef Convolution conv
     cdef Tiling tiling
     cdef Block scratch = None
     cdef int failed = 0
-    if dy.shape[1] == 0:
+    if ys[1] == 0:
         return 0
-    if dy.shape[0] == 0:   # no terms to add up
-        if dweight is not None:
-            dweight[:, :, :, :] = 0
-        if dbias is not None:
-            dbias[:] = 0
+    if ys[0] == 0:   # no terms to add up
+        if dw != NULL:
+            memset(dw, 0, size_of(ws) * sizeof(real))
+        if db != NULL:
+            memset(db, 0, ys[1] * sizeof(real))
         return 0
-    if dweight is not None and x.shape[1] > 0:
-        dw = &dweight[0, 0, 0, 0]
-        for i in range(4):
-            shape[i] = dweight.shape[i]
-    if dbias is not None:
-        db = &dbias[0]
-    if dw != NULL:
-        plane = describe_plane(x.shape, shape, dy.shape, geo)
-        if is_depthwise(&plane, x.shape[1], dy.shape[1], DEPTHWISE_WEIGHT, geo):
-            with nogil:
-                depthwise_filters(&plane, x.shape[0], x.shape[1], dy.shape[1], &dy[0, 0, 0, 0], &x[0, 0, 0, 0], dw, db)
-            return 0
+    if dw == NULL or xs[1] == 0:
+        dw = NULL
+        ws[0], ws[1], ws[2], ws[3] = ys[1], 0, 1, 1
     if dw == NULL and db == NULL:
         return 0
-    if dw != NULL and winograd_can(shape, geo):
-        tiling = tile_forward(x.shape, shape, dy.shape, geo.groups, geo.pad_top, geo.pad_left, sizeof(real))
-        if geo.algorithm == WINOGRAD or winograd_weight_pays(&tiling):
+    if dw != NULL:
+        plane = describe_plane(xs, ws, ys, g)
+        if is_depthwise(&plane, xs[1], ys[1], DEPTHWISE_WEIGHT, g):
+            with nogil:
+                depthwise_filters(&plane, xs[0], xs[1], ys[1], pdy, px, dw, db)
+            return 0
+    if dw != NULL and winograd_can(ws, g):
+        tiling = tile_forward(xs, ws, ys, g.groups, g.pad_top, g.pad_left, sizeof(real))
+        if g.algorithm == WINOGRAD or winograd_weight_pays(&tiling):
             scratch = Block(winograd_weight_scratch(&tiling) * sizeof(real))
     with nogil:
-        if scratch is not None and not winograd_weight(&tiling, &dy[0, 0, 0, 0], &x[0, 0, 0, 0], dw,
-                                                       <real *>scratch.data):
+        if scratch is not None and not winograd_weight(&tiling, pdy, px, dw, <real *>scratch.data):
             dw = NULL   # done; where it met a NaN or an infinity it is done again, directly
         if dw != NULL or db != NULL:
-            conv = describe_forward(x.shape, shape, dy.shape, geo)
-            failed = convolve_weight(&conv, &dy[0, 0, 0, 0], &x[0, 0, 0, 0] if dw != NULL else NULL, dw, db)
+            conv = describe_forward(xs, ws, ys, g)
+            failed = convolve_weight(&conv, pdy, px if dw != NULL else NULL, dw, db)
             if scratch is not None and dw != NULL:
-                without_padding(&tiling, &dy[0, 0, 0, 0], &x[0, 0, 0, 0], dw)
+                without_padding(&tiling, pdy, px, dw)
     if failed:
         raise MemoryError("conv2d: no scratch memory")
     return 0
+
+
+cdef Py_ssize_t size_of(const Py_ssize_t *shape) noexcept nogil:
+    return shape[0] * shape[1] * shape[2] * shape[3]
 
 
 cdef Convolution describe_forward(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y,

@@ -3,6 +3,7 @@
 #define FNN_ARRAY_H
 
 #include <Python.h>
+#include <string.h>
 
 /* Where the data of `array` lies, its shape written to shape[0..ndim-1]; NULL for None, its extents 0. NULL and an
  * exception where it is no C-contiguous buffer of `ndim` axes and elements of `itemsize` bytes (and writeable, where
@@ -25,6 +26,21 @@ static inline void *fnn_data(PyObject *array, int writeable, int ndim, int items
     return data;
 }
 
+/* The same of an array of any rank: *n is how many elements it has. */
+static inline void *fnn_flat(PyObject *array, int writeable, int itemsize, Py_ssize_t *n)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(array, &view, writeable ? PyBUF_ND | PyBUF_WRITABLE : PyBUF_ND) < 0) return NULL;
+    void *data = view.buf;
+    *n = view.len / itemsize;
+    if (view.itemsize != itemsize) {
+        PyErr_Format(PyExc_SystemError, "backend: expected elements of %d bytes, got %zd", itemsize, view.itemsize);
+        data = NULL;
+    }
+    PyBuffer_Release(&view);
+    return data;
+}
+
 /* 'f' or 'd' for a C-contiguous, aligned, native-endian array of that type; 0 for anything else. No exception. */
 static inline char fnn_float_code(PyObject *array)
 {
@@ -37,6 +53,91 @@ static inline char fnn_float_code(PyObject *array)
     if ((Py_uintptr_t)view.buf % (size_t)view.itemsize != 0) code = 0;
     PyBuffer_Release(&view);
     return code;
+}
+
+/* Whether `array` is one as above, of that type and shape (a tuple of integers), and writeable where asked; its first
+ * byte and the one behind its last go to extent. No exception. */
+static inline int fnn_is(PyObject *array, int writeable, char code, PyObject *shape, const char **extent)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(array, &view, writeable ? PyBUF_ND | PyBUF_FORMAT | PyBUF_WRITABLE : PyBUF_ND | PyBUF_FORMAT)
+        < 0) {
+        PyErr_Clear();
+        return 0;
+    }
+    int same = view.format[0] == code && view.format[1] == '\0' && (Py_uintptr_t)view.buf % (size_t)view.itemsize == 0
+               && view.ndim == PyTuple_Size(shape);
+    for (int i = 0; same && i < view.ndim; i++) same = PyLong_AsSsize_t(PyTuple_GetItem(shape, i)) == view.shape[i];
+    extent[0] = view.buf;
+    extent[1] = extent[0] + view.len;
+    PyBuffer_Release(&view);
+    return same;
+}
+
+/* The first n items of a tuple, which are integers. -1 and an exception where they are not. */
+static inline int fnn_integers(PyObject *tuple, int n, Py_ssize_t *out)
+{
+    for (int i = 0; i < n; i++) {
+        PyObject *item = PyTuple_GetItem(tuple, i);
+        if (item == NULL) return -1;
+        out[i] = PyLong_AsSsize_t(item);
+        if (out[i] == -1 && PyErr_Occurred()) return -1;
+    }
+    return 0;
+}
+
+/* What decides about a call, as numbers: of a plain array (as above) type and shape, the value of a short string, of
+ * an integer, a bool, None, or a tuple of such. Equal numbers mean equal arguments: each begins with its kind. */
+enum { FNN_KEY_MOST = 64, FNN_KEY_TEXT = 2 * sizeof(Py_ssize_t) };
+
+/* Appends those of `argument` to key; returns how many it then has, or -1 where it is anything else. No exception. */
+static inline int fnn_append_key(PyObject *argument, PyObject *ndarray, Py_ssize_t *key, int n)
+{
+    if (n + 5 > FNN_KEY_MOST) return -1;
+    if (argument == Py_None || argument == Py_True || argument == Py_False) {
+        key[n] = argument == Py_None ? 'n' : argument == Py_True ? 't' : 'f';
+        return n + 1;
+    }
+    if (PyLong_CheckExact(argument)) {
+        key[n] = 'i';
+        key[n + 1] = PyLong_AsSsize_t(argument);
+        if (key[n + 1] == -1 && PyErr_Occurred()) {
+            PyErr_Clear();
+            return -1;
+        }
+        return n + 2;
+    }
+    if ((PyObject *)Py_TYPE(argument) == ndarray) {
+        Py_buffer view;
+        if (PyObject_GetBuffer(argument, &view, PyBUF_ND | PyBUF_FORMAT) < 0) {
+            PyErr_Clear();
+            return -1;
+        }
+        char code = view.format[1] == '\0' && (view.format[0] == 'f' || view.format[0] == 'd') ? view.format[0] : 0;
+        int fits = code && (Py_uintptr_t)view.buf % (size_t)view.itemsize == 0 && n + 1 + view.ndim <= FNN_KEY_MOST;
+        key[n++] = 'a' + 256 * code + 65536 * view.ndim;
+        for (int i = 0; fits && i < view.ndim; i++) key[n++] = view.shape[i];
+        PyBuffer_Release(&view);
+        return fits ? n : -1;
+    }
+    if (PyTuple_CheckExact(argument)) {
+        Py_ssize_t items = PyTuple_Size(argument);
+        key[n++] = '(' + 256 * items;
+        for (Py_ssize_t i = 0; n > 0 && i < items; i++)
+            n = fnn_append_key(PyTuple_GetItem(argument, i), ndarray, key, n);
+        return n;
+    }
+    if (PyUnicode_CheckExact(argument)) {
+        Py_ssize_t size;
+        const char *text = PyUnicode_AsUTF8AndSize(argument, &size);
+        if (text == NULL) PyErr_Clear();
+        if (text == NULL || size > FNN_KEY_TEXT) return -1;
+        key[n] = 's' + 256 * size;
+        key[n + 1] = key[n + 2] = 0;
+        memcpy(&key[n + 1], text, (size_t)size);
+        return n + 3;
+    }
+    return -1;
 }
 
 #endif

@@ -2,7 +2,7 @@
 
 from cython.parallel cimport prange
 
-from ._arrays cimport fnn_data
+from ._arrays cimport fnn_data, fnn_integers
 from ._kernels cimport avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
 from ._runtime cimport real, threads_for
 from ._table cimport fnn_pool2d
@@ -48,9 +48,11 @@ cdef Pooling describe(geo, const Py_ssize_t *image, const Py_ssize_t *windows, b
     """The arguments are the shapes. Planes are cut into bands only where planes alone would keep no thread busy."""
     cdef Pooling p
     cdef double pixels
+    cdef Py_ssize_t[8] n
+    fnn_integers(geo, 8, n)
     p.g.in_h, p.g.in_w, p.g.out_h, p.g.out_w = image[2], image[3], windows[2], windows[3]
-    (p.g.kernel_h, p.g.kernel_w, p.g.stride_h, p.g.stride_w, p.g.pad_h, p.g.pad_w, p.g.dilation_h,
-     p.g.dilation_w) = geo
+    p.g.kernel_h, p.g.kernel_w, p.g.stride_h, p.g.stride_w = n[0], n[1], n[2], n[3]
+    p.g.pad_h, p.g.pad_w, p.g.dilation_h, p.g.dilation_w = n[4], n[5], n[6], n[7]
     p.planes = image[0] * image[1]
     p.rows = p.g.in_h if backward else p.g.out_h
     p.multiple = p.g.stride_h if backward else 1
