@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -41,14 +42,42 @@ class OpLayer(Module):
                          if not isinstance(value, np.ndarray))
 
 
-class Function(OpLayer):
+class _Simple(OpLayer):
+    """The base of layers whose op takes x, and then attributes of the layer."""
+
+    _arrays: ClassVar[tuple[str, ...]] = ()
+    _values: ClassVar[Callable[..., tuple[Any, ...]]]  # of the layer's attributes, in the order of the op's arguments
+
+    def __init_subclass__(cls, op: str | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(op, **kwargs)
+        if hasattr(cls, "_op"):
+            cls._values = staticmethod(_reader(_in_order_of(cls._op, cls._arrays + cls.arguments)))
+
+
+def _reader(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """From an object to the tuple of its attributes."""
+    if len(names) > 1:
+        return operator.attrgetter(*names)
+    return lambda layer: tuple([getattr(layer, name) for name in names])
+
+
+def _in_order_of(op: Callable[..., Any], names: tuple[str, ...]) -> list[str]:
+    """`names`, the first arguments of `op` after x, in its order."""
+    code = getattr(op, "__wrapped__", op).__code__
+    order = list(code.co_varnames[1:1 + len(names)])
+    if sorted(order) != sorted(names):
+        raise TypeError(f"arguments: expected those of {op.__name__}, {order}, got {sorted(names)}")
+    return order
+
+
+class Function(_Simple):
     """The base of layers without parameters."""
 
     def __call__(self, x: ArrayLike) -> Array:
-        return self._op(x, **self._options())
+        return self._op(x, *self._values(self))
 
     def forward(self, x: ArrayLike) -> tuple[Array, Backprop]:
-        y, ctx = self._op_forward(x, **self._options())
+        y, ctx = self._op_forward(x, *self._values(self))
         op_backward = self._op_backward
 
         def backprop(dy):
@@ -57,9 +86,10 @@ class Function(OpLayer):
         return y, backprop
 
 
-class Affine(OpLayer):
+class Affine(_Simple):
     """The base of layers with a weight and, if asked for, a bias."""
 
+    _arrays = ("weight", "bias")
     weight: Array
     bias: MaybeArray
 
@@ -75,10 +105,10 @@ class Affine(OpLayer):
         self.register_parameter("bias", init.uniform((outputs,), fan_in, generator, dtype) if bias else None)
 
     def __call__(self, x: ArrayLike) -> Array:
-        return self._op(x, weight=self.weight, bias=self.bias, **self._options())
+        return self._op(x, *self._values(self))
 
     def forward(self, x: ArrayLike) -> tuple[Array, LayerBackprop]:
-        y, ctx = self._op_forward(x, weight=self.weight, bias=self.bias, **self._options())
+        y, ctx = self._op_forward(x, *self._values(self))
 
         def backprop(dy, *, need_dx=True):
             dx, dweight, dbias = self._op_backward(dy, ctx, need=(need_dx, True, True))
