@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-import threading
+from _thread import _local  # what threading.local is; importing threading costs a millisecond
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -44,7 +44,7 @@ def empty(shape: Shape, dtype: np.dtype[Any]) -> Array:
     return np.ndarray(shape, dtype, _blocks.Block(size))  # type: ignore[arg-type]  # it has a buffer, not a name
 
 
-class _Recycled(threading.local):
+class _Recycled(_local):
     """The small arrays that `recycled` has made for this thread, the oldest of a shape first."""
 
     def __init__(self) -> None:

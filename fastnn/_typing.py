@@ -52,6 +52,7 @@ Algorithm: TypeAlias = Literal["auto", "direct", "winograd"]
 Approximate: TypeAlias = Literal["none", "tanh"]
 Interpolation: TypeAlias = Literal["nearest", "bilinear"]
 Nonlinearity: TypeAlias = Literal["tanh", "relu"]
+Zoneout: TypeAlias = float | tuple[float, float]  # of h and c alike, or each
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 Need: TypeAlias = Sequence[bool] | None
 

@@ -30,7 +30,8 @@ LSTMCell(input_size, hidden_size, bias=True)
 GRUCell(input_size, hidden_size, bias=True)
 RNN(input_size, hidden_size, num_layers=1, nonlinearity='tanh', bias=True, batch_first=False, dropout=0.0, \
 bidirectional=False)
-LSTM(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False)
+LSTM(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False, \
+proj_size=0)
 GRU(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False)
 BatchNorm1d(num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)
 BatchNorm2d(num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)
@@ -76,10 +77,10 @@ def same_bits(found, wanted):
 @pytest.mark.parametrize("line", LAYERS, ids=name_of)
 def test_layer_takes_torchs_arguments_in_torchs_order(line):
     parameters = plain(getattr(nn, name_of(line)).__init__)
-    own = [p for p in parameters if p.name in ("dtype", "rng")]
-    assert name_of(line) + str(inspect.Signature([p for p in parameters if p not in own])) == line
-    for p in own:
-        assert p.kind is p.KEYWORD_ONLY and p.default is (np.float32 if p.name == "dtype" else None)
+    own = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    assert name_of(line) + str(inspect.Signature([p for p in parameters if p.name not in own])) == line
+    assert own.pop("dtype", np.float32) is np.float32 and own.pop("rng", None) is None
+    assert not any(own.values()), "what torch's layers do not have is off unless it is asked for"
 
 
 def test_nn_lists_its_layers_and_bases():

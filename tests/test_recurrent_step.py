@@ -120,7 +120,7 @@ def test_one_layer_steps_in_several_threads_at_once(kind):
 
 
 def test_steps_allocate_no_arrays_after_the_first(kind):
-    layer, x = make(kind, hidden=512), draw(64, 7)
+    layer, x = make(kind, hidden=32), draw(1024, 7)
     state = None
     for _ in range(3):
         y, state = layer.step(x, state)

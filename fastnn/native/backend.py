@@ -6,6 +6,7 @@ from ..reference.resample import (
     adaptive_avg_pool2d_forward,
     nearest2d_forward,
 )
+from ..reference.variant import variant_backward, variant_forward
 from .activation import (
     elu_backward_input,
     elu_forward,
@@ -99,4 +100,6 @@ __all__ = [
     "softmax_forward",
     "tanh_backward_input",
     "tanh_forward",
+    "variant_backward",
+    "variant_forward",
 ]

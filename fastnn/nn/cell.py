@@ -34,10 +34,13 @@ from .op import OpLayer
 
 
 def add_parameters(layer: Any, suffix: str, input_size: int, hidden_size: int, bias: bool, dtype: np.dtype[Any],
-                   rng: np.random.Generator) -> tuple[str, ...]:
-    """Give `layer` the parameters of one recurrent step, and return their names in the order of the op's arguments."""
+                   rng: np.random.Generator, output_size: int | None = None) -> tuple[str, ...]:
+    """Give `layer` the parameters of one recurrent step, and return their names in the order of the op's arguments.
+
+    output_size: of h, where it is not hidden_size.
+    """
     rows = layer.n_gates * hidden_size
-    shapes = {f"weight_ih{suffix}": (rows, input_size), f"weight_hh{suffix}": (rows, hidden_size),
+    shapes = {f"weight_ih{suffix}": (rows, input_size), f"weight_hh{suffix}": (rows, output_size or hidden_size),
               f"bias_ih{suffix}": (rows,), f"bias_hh{suffix}": (rows,)}
     for name, shape in shapes.items():
         has = bias or len(shape) == 2

@@ -12,6 +12,15 @@ last step. `(y, state), backprop = layer.forward(x, state, lengths)`; `dx, dstat
 be None for zeros, and the dstate that comes back is None if no state was given.
 
 `y_t, state = layer.step(x_t, state)`: the same for one step at a time, as a stream brings them.
+
+All three take recurrent_dropout and zoneout, which act within a layer, from step to step:
+recurrent_dropout: in training mode, each candidate value (an LSTM's g, a GRU's n, an RNN's new state) is zeroed with
+this probability in each step, the others divided by 1 - p. Source: S. Semeniuta, A. Severyn, E. Barth, "Recurrent
+dropout without memory loss", COLING 2016.
+zoneout: in training mode, each element of the state stays as it was with this probability; in evaluation mode and in
+`step`, the new state is the mean of both, so weighted. For an LSTM a number for h and c alike, or a pair, of h and of
+c. Source: D. Krueger et al., "Zoneout: regularizing RNNs by randomly preserving hidden activations", ICLR 2017.
+The masks are drawn from the layer's `rng`.
 """
 
 from __future__ import annotations
@@ -36,14 +45,16 @@ from .._typing import (
     State,
     StateLike,
     StatePair,
+    Zoneout,
 )
 from ..functional._step import step
+from ..functional._variant import VariantContext, variant, variant_backward, variant_forward
 from . import init
 from .cell import add_parameters
-from .op import OpLayer
+from .recurrent_options import RecurrentOptions
 
 
-class _Recurrent(OpLayer, Generic[StateLike, State]):
+class _Recurrent(RecurrentOptions, Generic[StateLike, State]):
     """What the three share: layers on top of each other, one or two directions, dropout between layers."""
 
     n_gates: ClassVar[int] = 1
@@ -54,7 +65,8 @@ class _Recurrent(OpLayer, Generic[StateLike, State]):
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
                  batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *,
-                 dtype: DTypeLike = np.float32, rng: Seed = None) -> None:
+                 recurrent_dropout: float = 0.0, zoneout: Zoneout = 0.0, dtype: DTypeLike = np.float32,
+                 rng: Seed = None) -> None:
         self.input_size = _check.integer("input_size", input_size, 0)
         self.hidden_size = _check.integer("hidden_size", hidden_size, 1)
         self.num_layers = _check.integer("num_layers", num_layers, 1)
@@ -65,13 +77,15 @@ class _Recurrent(OpLayer, Generic[StateLike, State]):
         if self.dropout and self.num_layers == 1:
             warnings.warn("dropout acts between layers: with num_layers=1 it does nothing", stacklevel=2)
         dtype, self._rng = init.float_dtype(dtype), _check.generator("rng", rng)
+        self._set_options(recurrent_dropout, zoneout)
         self._directions = 2 if self.bidirectional else 1
         self._names = []  # for each layer and direction, its parameters' names in the order of the op's arguments
         for layer in range(self.num_layers):
-            width = self._directions * self.hidden_size if layer else self.input_size
+            width = self._directions * self._output_size if layer else self.input_size
             for suffix in (f"_l{layer}", f"_l{layer}_reverse")[:self._directions]:
                 self._names.append(add_parameters(
-                    self, suffix, width, self.hidden_size, self.bias, dtype, self._rng))
+                    self, suffix, width, self.hidden_size, self.bias, dtype, self._rng, self._output_size))
+                self._add_option_parameters(suffix, dtype)
 
     def __call__(self, x: ArrayLike, state: StateLike | None = None, lengths: Lengths = None) -> tuple[Array, State]:
         return self._run(x, state, lengths, tape=None)
@@ -100,14 +114,24 @@ class _Recurrent(OpLayer, Generic[StateLike, State]):
         if self.bidirectional:
             raise ValueError("step: a bidirectional layer has no single steps; what it gives at one depends on those "
                              "that are still to come")
+        if self._has_options(training=False):
+            return self._step_with_options(x, state)
         attributes = self.__dict__
         parameters = [attributes[name] for names in self._names for name in names]
         return step(self._op.__name__, x, state, parameters, self.hidden_size, **self._options())
 
+    def _step_with_options(self, x, state):
+        x = _check.array("x", x, (1, 2))
+        states, y, lasts = self._split("state", state, x.shape[:-1]), x[None], []
+        for k, given in enumerate(states):
+            y, last = variant(y, given, self._variant(k, y.shape, training=False))
+            lasts.append(last)
+        return y[0], self._stack(lasts)
+
     def _run(self, x, state, lengths, tape):
         """Return (y, state). A list as `tape` receives what the backward pass of each layer reads."""
         x = _check.array("x", x, (2, 3))
-        states = self._split("state", state, x.shape)
+        states = self._split("state", state, self._rows(x.shape))
         y, lasts = self._swapped(x), []
         for layer in range(self.num_layers):
             y, drop_ctx = self._drop(y, tape) if layer else (y, None)
@@ -121,6 +145,12 @@ class _Recurrent(OpLayer, Generic[StateLike, State]):
     def _run_one(self, layer, direction, x, states, lengths, tape):
         """One layer in one direction; returns (y, state, ctx)."""
         k = layer * self._directions + direction
+        if self._has_options(self.training):
+            net = self._variant(k, x.shape, self.training)
+            if tape is None:
+                return *variant(x, states[k], net, lengths), None
+            result, ctx = variant_forward(x, states[k], net, lengths)
+            return *result, ctx
         args = (x, states[k], *(getattr(self, name) for name in self._names[k]), lengths, bool(direction))
         if tape is None:
             return *self._op(*args, **self._options()), None
@@ -140,39 +170,49 @@ class _Recurrent(OpLayer, Generic[StateLike, State]):
             dy = _check.array("dy", dy)
             _check.shape("dy", dy, y_shape)
             dy = self._swapped(dy)
-        dstates = self._split("dstate", dstate, y_shape)
+        dstates = self._split("dstate", dstate, self._rows(y_shape))
         dfirsts = [None] * len(self._names)
         for layer in reversed(range(self.num_layers)):
             drop_ctx, contexts = tape[layer]
-            need = (need_dx or layer > 0, True, True, True, True, True)
             dx = None
             for direction, ctx in enumerate(contexts):
                 k = layer * self._directions + direction
-                part, dfirsts[k], *dparameters = self._op_backward(
-                    self._half(dy, direction), ctx, dstate=dstates[k], need=need)
-                self._add_grads(**dict(zip(self._names[k], dparameters, strict=True)))
+                part, dfirsts[k], *dparameters = self._one_backward(
+                    self._half(dy, direction), ctx, dstates[k], need_dx or layer > 0)
+                self._add_grads(**dict(zip(self._names[k] + self._option_names(k), dparameters, strict=False)))
                 dx = part if dx is None else np.add(dx, part, out=dx)
             dy = dx if drop_ctx is None else F.dropout_backward(dx, drop_ctx)
         dx = None if dy is None else np.ascontiguousarray(self._swapped(dy))
         return dx, self._stack(dfirsts)
 
+    def _one_backward(self, dy, ctx, dstate, need_dx):
+        if isinstance(ctx, VariantContext):
+            return variant_backward(dy, ctx, dstate=dstate, need_dx=need_dx)
+        return self._op_backward(dy, ctx, dstate=dstate, need=(need_dx, True, True, True, True, True))
+
     def _half(self, dy, direction):
         """The part of dy that belongs to one direction's output."""
         if dy is None or self._directions == 1:
             return dy
-        return dy[..., direction * self.hidden_size:(direction + 1) * self.hidden_size]
+        return dy[..., direction * self._output_size:(direction + 1) * self._output_size]
 
     def _swapped(self, array):
         """From the caller's order of axes to (T, N, features), or back."""
         return array.swapaxes(0, 1) if self.batch_first and array.ndim == 3 else array
 
-    def _split(self, name, state, shape):
-        """The state of each layer and direction (None: zeros), for an x or y of this shape."""
+    def _rows(self, shape):
+        """The batch axis of a sequence of this shape, as a shape: () where there is none."""
+        return shape[0 if self.batch_first else 1:][:len(shape) - 2]
+
+    def _split(self, name, state, rows):
+        """The state of each layer and direction (None: zeros), for these rows."""
         if state is None:
             return [None] * len(self._names)
-        rows = shape[0 if self.batch_first else 1]
+        return self._checked_state(name, state, rows, self._output_size)
+
+    def _checked_state(self, name, state, rows, size):
         state = _check.array(name, state)
-        _check.shape(name, state, (len(self._names), *([rows] * (len(shape) - 2)), self.hidden_size))
+        _check.shape(name, state, (len(self._names), *rows, size))
         return state
 
     def _stack(self, states):
@@ -182,7 +222,8 @@ class _Recurrent(OpLayer, Generic[StateLike, State]):
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
         for name, default in (("nonlinearity", "tanh"), ("num_layers", 1), ("bias", True), ("batch_first", False),
-                              ("dropout", 0.0), ("bidirectional", False)):
+                              ("dropout", 0.0), ("bidirectional", False), ("proj_size", 0), ("layer_norm", False),
+                              ("recurrent_dropout", 0.0), ("zoneout", 0.0)):
             value = getattr(self, name, default)
             text += f", {name}={value!r}" if value != default else ""
         return text
@@ -201,10 +242,11 @@ class RNN(_Recurrent[ArrayLike, Array], op="rnn"):
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: Nonlinearity = "tanh",
                  bias: bool = True, batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *,
-                 dtype: DTypeLike = np.float32, rng: Seed = None) -> None:
+                 recurrent_dropout: float = 0.0, zoneout: float = 0.0, dtype: DTypeLike = np.float32,
+                 rng: Seed = None) -> None:
         self.nonlinearity = _check.choice("nonlinearity", nonlinearity, ("tanh", "relu"))
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-                         dtype=dtype, rng=rng)
+                         recurrent_dropout=recurrent_dropout, zoneout=zoneout, dtype=dtype, rng=rng)
 
 
 class LSTM(_Recurrent[GradientPair, StatePair], op="lstm"):
@@ -213,20 +255,38 @@ class LSTM(_Recurrent[GradientPair, StatePair], op="lstm"):
     `y, (h, c) = lstm(x, state=None, lengths=None)`, with state (h, c), each (num_layers * D, N, hidden_size).
     `(y, (h, c)), backprop = lstm.forward(...)`; `dx, (dh, dc) = backprop(dy, dstate=None)`; dstate: (dh, dc), either
     may be None.
+    proj_size: P > 0 makes h shorter than hidden_size: weight_hr_l{k}, (P, hidden_size), times what h would be without.
+    y and h then have P in hidden_size's place, and weight_hh_l{k} is (4 * hidden_size, P). Source: H. Sak et al., "Long
+    short-term memory recurrent neural network architectures for large scale acoustic modeling", Interspeech 2014.
+    layer_norm: normalise W_ih x, W_hh h, and c on its way to h, over the features. The gains weight_ln_ih_l{k} and
+    weight_ln_hh_l{k}, (4 * hidden_size,), and weight_ln_c_l{k}, (hidden_size,), begin at 1; the biases are bias_ih,
+    bias_hh and bias_ln_c_l{k}, which begins at 0. Source: J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer normalization",
+    2016, equations 20 to 22.
     dropout: the part of each layer's outputs zeroed before the next, in training mode.
     Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not fit.
     """
 
     n_gates = 4
 
-    def _split(self, name, state, shape):
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
+                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0, *,
+                 layer_norm: bool = False, recurrent_dropout: float = 0.0, zoneout: Zoneout = 0.0,
+                 dtype: DTypeLike = np.float32, rng: Seed = None) -> None:
+        self.proj_size = _check.integer("proj_size", proj_size, 0)
+        self.layer_norm = _check.flag("layer_norm", layer_norm)
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+                         recurrent_dropout=recurrent_dropout, zoneout=zoneout, dtype=dtype, rng=rng)
+
+    def _split(self, name, state, rows):
         if state is None:
-            return super()._split(name, None, shape)
+            return super()._split(name, None, rows)
         if not isinstance(state, (tuple, list)):
             raise TypeError(f"{name}: expected a pair (h, c), got {type(state).__name__}")
         if len(state) != 2:
             raise ValueError(f"{name}: expected a pair (h, c), got {len(state)} values")
-        return list(zip(*(super(LSTM, self)._split(name, part, shape) for part in state), strict=True))
+        parts = [[None] * len(self._names) if part is None else self._checked_state(name, part, rows, size)
+                 for part, size in zip(state, (self._output_size, self.hidden_size), strict=True)]
+        return list(zip(*parts, strict=True))
 
     def _stack(self, states):
         if states[0] is None:

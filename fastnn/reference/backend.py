@@ -50,6 +50,7 @@ from .resample import (
 )
 from .rnn import rnn_backward, rnn_forward
 from .step import recurrent_step
+from .variant import variant_backward, variant_forward
 
 __all__ = [
     "adaptive_avg_pool2d_backward_input",
@@ -103,4 +104,6 @@ __all__ = [
     "softmax_forward",
     "tanh_backward_input",
     "tanh_forward",
+    "variant_backward",
+    "variant_forward",
 ]
