@@ -25,10 +25,45 @@ INLINE void NAME(copy_row_2)(ptrdiff_t n, const REAL *src, REAL *dst)
     for (; j < n; j++) dst[j] = src[2 * j];
 }
 
+/* Vector j of every step-th element, for the steps that have shuffles. */
+INLINE NAME(v) NAME(every)(int step, const REAL *src)
+{
+    if (step == 1) return NAME(load)(src);
+    if (step == 2) return NAME(even)(NAME(load)(src), NAME(load)(src + LANES));
+    return NAME(even)(NAME(every)(2, src), NAME(every)(2, src + 2 * LANES));
+}
+
+/* Rows in whole vectors: what they write too much, later rows overwrite. Returns how many rows have enough after them
+ * for that, in dst and in src, of which nothing past the last element is read. */
+INLINE ptrdiff_t NAME(pad_whole)(int step, ptrdiff_t rows, ptrdiff_t before, ptrdiff_t n, ptrdiff_t after,
+                                 const REAL *src, ptrdiff_t src_rs, REAL *dst)
+{
+    ptrdiff_t vectors = (n + LANES - 1) / LANES, pitch = before + n + after, i = 0;
+    ptrdiff_t written = before + vectors * LANES;
+    const REAL *src_end = src + (rows - 1) * src_rs + (n - 1) * step + 1;
+    REAL *dst_end = dst + rows * pitch;
+    if (before > LANES || after > LANES) return 0;
+    if (after > 0 && written < before + n + LANES) written = before + n + LANES;
+    for (; i < rows; i++, src += src_rs, dst += pitch) {
+        if (src + vectors * LANES * step > src_end || dst + written > dst_end) break;
+        if (before > 0) NAME(store)(dst, (NAME(v)){0});
+        for (ptrdiff_t j = 0; j < vectors; j++)
+            NAME(store)(dst + before + j * LANES, NAME(every)(step, src + j * LANES * step));
+        if (after > 0) NAME(store)(dst + before + n, (NAME(v)){0});
+    }
+    return i;
+}
+
 static void NAME(pad_rows)(ptrdiff_t rows, ptrdiff_t before, ptrdiff_t n, ptrdiff_t after, const REAL *src,
                            ptrdiff_t src_rs, ptrdiff_t src_cs, REAL *dst)
 {
-    for (ptrdiff_t i = 0; i < rows; i++, src += src_rs) {
+    ptrdiff_t done = 0;
+    if (src_cs == 1) done = NAME(pad_whole)(1, rows, before, n, after, src, src_rs, dst);
+    if (src_cs == 2) done = NAME(pad_whole)(2, rows, before, n, after, src, src_rs, dst);
+    if (src_cs == 4) done = NAME(pad_whole)(4, rows, before, n, after, src, src_rs, dst);
+    src += done * src_rs;
+    dst += done * (before + n + after);
+    for (ptrdiff_t i = done; i < rows; i++, src += src_rs) {
         for (ptrdiff_t j = 0; j < before; j++) dst[j] = 0;
         dst += before;
         if (src_cs == 1)

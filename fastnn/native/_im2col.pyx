@@ -58,12 +58,12 @@ cdef void copy_band(const Axis *h, const Axis *w, const Band *band, Py_ssize_t r
         y = h.start + row * h.step + i * h.delta % h.step   # of the source, for row 0 of the copy
         top = first_at_least(0, y, h.step, height)
         bottom = first_at_least(h.size, y, h.step, height)
-        for j in range(w.phases):
-            x = w.start + j * w.delta % w.step
-            left = first_at_least(0, x, w.step, band.pitch)
-            right = first_at_least(w.size, x, w.step, band.pitch)
-            for c in range(channels):
-                for n in range(images):
+        for c in range(channels):
+            for n in range(images):
+                for j in range(w.phases):   # they read the same rows: innermost, while these are in the cache
+                    x = w.start + j * w.delta % w.step
+                    left = first_at_least(0, x, w.step, band.pitch)
+                    right = first_at_least(w.size, x, w.step, band.pitch)
                     plane = dst + c * band.channel + n * band.image + (i * w.phases + j) * band.plane
                     if bottom <= top or right <= left:
                         memset(plane, 0, height * band.pitch * sizeof(real))
