@@ -194,6 +194,13 @@ def choice(name: str, value: Any, options: tuple[str, ...]) -> Any:
     return value
 
 
+def activation(value: Any) -> Any:
+    """`value` must be None, or the name of an activation that convolution and linear can end with."""
+    if value is not None and (not isinstance(value, str) or value != "relu"):
+        raise ValueError(f"activation: expected None or 'relu', got {value!r}")
+    return value
+
+
 def flag(name: str, value: Any) -> bool:
     """Return `value` as a bool; anything but a bool is refused."""
     if value is True or value is False:

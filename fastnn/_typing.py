@@ -48,6 +48,7 @@ Single: TypeAlias = int | tuple[int]  # of the one axis of a sequence
 Padding: TypeAlias = Extent | tuple[tuple[int, int], tuple[int, int]] | Literal["same", "valid"]
 Padding1d: TypeAlias = Single | tuple[int, int] | Literal["same", "valid"]
 OutputSize: TypeAlias = int | tuple[int | None, int | None] | None  # None: as x's
+Activation: TypeAlias = Literal["relu"]
 Algorithm: TypeAlias = Literal["auto", "direct", "winograd"]
 Approximate: TypeAlias = Literal["none", "tanh"]
 Interpolation: TypeAlias = Literal["nearest", "bilinear"]

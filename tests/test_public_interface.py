@@ -12,7 +12,7 @@ from fastnn import functional as F
 
 FUNCTIONS = """
 conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, out=None)
-conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, algorithm='auto', out=None)
+conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, algorithm='auto', activation=None, out=None)
 conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1, *, out=None)
 max_pool1d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False, *, out=None)
 max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False, *, out=None)
@@ -21,7 +21,7 @@ adaptive_avg_pool2d(x, output_size, *, out=None)
 global_max_pool2d(x, *, out=None)
 global_avg_pool2d(x, *, out=None)
 interpolate(x, size=None, scale_factor=None, mode='nearest', align_corners=None, *, out=None)
-linear(x, weight, bias=None, *, out=None)
+linear(x, weight, bias=None, *, activation=None, out=None)
 embedding(x, weight, padding_idx=None, *, out=None)
 rnn_cell(x, h, weight_ih, weight_hh, bias_ih=None, bias_hh=None, nonlinearity='tanh', *, out=None)
 lstm_cell(x, state, weight_ih, weight_hh, bias_ih=None, bias_hh=None)

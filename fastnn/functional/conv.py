@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .. import _backend, _check, _geometry, _memory
-from .._typing import AffineGradients, Algorithm, Array, ArrayLike, Extent, Need, Padding, Shape
+from .._typing import Activation, AffineGradients, Algorithm, Array, ArrayLike, Extent, Need, Padding, Shape
 
 __all__ = ["conv2d", "conv2d_forward", "conv2d_backward"]
 
@@ -21,10 +21,12 @@ class Conv2dContext(NamedTuple):
     has_bias: bool
     y_shape: Shape
     geo: _geometry.Conv2dGeometry
+    activated: Array | None = None  # y, where an activation is part of it
 
 
 def conv2d(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: Extent = 1, padding: Padding = 0,
-           dilation: Extent = 1, groups: int = 1, *, algorithm: Algorithm = "auto", out: Array | None = None) -> Array:
+           dilation: Extent = 1, groups: int = 1, *, algorithm: Algorithm = "auto",
+           activation: Activation | None = None, out: Array | None = None) -> Array:
     """Return the 2-D cross-correlation of images with filters, plus a bias for each filter.
 
     x: (N, C, H, W), or one image (C, H, W); weight: (K, C/groups, R, S); bias: (K,) or None; all of one dtype,
@@ -33,22 +35,24 @@ def conv2d(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, strid
     padding: an int, (height, width), ((top, bottom), (left, right)), "valid" (none), or "same": as much as makes
     y's extents ceil(H/stride) and ceil(W/stride), an odd pixel going to the bottom and the right.
     algorithm: "auto", "direct", or "winograd" (3x3 kernels with stride and dilation 1; rounds a little worse).
+    activation: None, or "relu" for relu(y), to the same bits, without a pass over y of its own.
     out: an array of y's shape to write the result into.
     Returns y: (N, K, P, Q), or (K, P, Q), with P = (H + top + bottom - dilation*(R-1) - 1) // stride + 1.
     Raises TypeError for a wrong or mixed dtype or a wrong kind of argument, ValueError for a shape or value that
     does not fit, or a y without pixels.
     """
     x, weight, bias, plan = _check_conv2d(x, weight, bias, stride, padding, dilation, groups, algorithm)
-    return _conv2d(x, weight, bias, plan, out)
+    return _conv2d(x, weight, bias, plan, out, _check.activation(activation))
 
 
 def conv2d_forward(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, stride: Extent = 1,
                    padding: Padding = 0, dilation: Extent = 1, groups: int = 1, *, algorithm: Algorithm = "auto",
-                   out: Array | None = None) -> tuple[Array, Conv2dContext]:
-    """As `conv2d`; returns (y, ctx) with what `conv2d_backward` needs."""
+                   activation: Activation | None = None, out: Array | None = None) -> tuple[Array, Conv2dContext]:
+    """As `conv2d`; returns (y, ctx) with what `conv2d_backward` needs: y too, not to be changed before, where there is
+    an activation."""
     x, weight, bias, plan = _check_conv2d(x, weight, bias, stride, padding, dilation, groups, algorithm)
-    y = _conv2d(x, weight, bias, plan, out)
-    return y, Conv2dContext(x, weight, bias is not None, plan[1], plan[0])
+    y = _conv2d(x, weight, bias, plan, out, _check.activation(activation))
+    return y, Conv2dContext(x, weight, bias is not None, plan[1], plan[0], None if activation is None else y)
 
 
 def conv2d_backward(dy: ArrayLike, ctx: Conv2dContext, *, need: Need = None) -> AffineGradients:
@@ -57,8 +61,11 @@ def conv2d_backward(dy: ArrayLike, ctx: Conv2dContext, *, need: Need = None) -> 
     need: three bools, which of the gradients to compute; the others, and dbias where there was no bias, are None.
     """
     need_x, need_weight, need_bias = _check.need(need, 3)
-    x, weight, has_bias, y_shape, geo = _check.context(ctx, Conv2dContext)
-    dy = batched(_check.gradient("dy", dy, y_shape, x))
+    x, weight, has_bias, y_shape, geo, activated = _check.context(ctx, Conv2dContext)
+    dy = _check.gradient("dy", dy, y_shape, x)
+    if activated is not None:
+        dy = before_activation(dy, activated)
+    dy = batched(dy)
     backend = _backend.active()
     dx = dweight = dbias = None
     if need_x:
@@ -73,6 +80,13 @@ def conv2d_backward(dy: ArrayLike, ctx: Conv2dContext, *, need: Need = None) -> 
     return dx, dweight, dbias
 
 
+def before_activation(dy: Array, y: Array) -> Array:
+    """The gradient of what relu made y of."""
+    dx = _memory.empty_like(dy)
+    _backend.active().relu_backward_input(dy, y, dx)
+    return dx
+
+
 def batched(images: Array) -> Array:
     """(C, H, W) as (1, C, H, W), a view; (N, C, H, W) as it is."""
     return images if images.ndim == 4 else images[None]
@@ -83,13 +97,14 @@ _Plan: TypeAlias = tuple[_geometry.Conv2dGeometry, Shape, np.dtype[Any], Callabl
 _known: dict[bytes, _Plan] = {}
 
 
-def _conv2d(x: Array, weight: Array, bias: Array | None, plan: _Plan, out: Array | None) -> Array:
+def _conv2d(x: Array, weight: Array, bias: Array | None, plan: _Plan, out: Array | None,
+            activation: Activation | None) -> Array:
     geo, y_shape, dtype, new = plan
     y = new(y_shape, dtype) if out is None else _check.output(out, y_shape, dtype, x=x, weight=weight, bias=bias)
     if len(y_shape) == 4:
-        _backend.active().conv2d_forward(x, weight, bias, y, geo)
+        _backend.active().conv2d_forward(x, weight, bias, y, geo, activation)
     else:
-        _backend.active().conv2d_forward(x[None], weight, bias, y[None], geo)
+        _backend.active().conv2d_forward(x[None], weight, bias, y[None], geo, activation)
     return y
 
 

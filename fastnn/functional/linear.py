@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .. import _backend, _check, _memory
-from .._typing import AffineGradients, Array, ArrayLike, Need, Shape
+from .._typing import Activation, AffineGradients, Array, ArrayLike, Need, Shape
+from .conv import before_activation
 
 __all__ = ["linear", "linear_forward", "linear_backward"]
 
@@ -20,24 +21,30 @@ class LinearContext(NamedTuple):
     x: Array
     weight: Array
     has_bias: bool
+    activated: Array | None = None  # y, where an activation is part of it
 
 
-def linear(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *, out: Array | None = None) -> Array:
+def linear(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *, activation: Activation | None = None,
+           out: Array | None = None) -> Array:
     """Return x @ weight.T + bias.
 
     x: (..., I); weight: (O, I); bias: (O,) or None; all of one dtype, float32 or float64.
+    activation: None, or "relu" for relu(y), to the same bits, in the same call.
     out: an array of shape (..., O) to write the result into.
     Returns y: (..., O). Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not fit.
     """
     x, weight, bias, plan = _check_linear(x, weight, bias)
-    return _linear(x, weight, bias, plan, out)
+    return _linear(x, weight, bias, plan, out, _check.activation(activation))
 
 
 def linear_forward(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *,
+                   activation: Activation | None = None,
                    out: Array | None = None) -> tuple[Array, LinearContext]:
-    """As `linear`; returns (y, ctx) with what `linear_backward` needs."""
+    """As `linear`; returns (y, ctx) with what `linear_backward` needs: y too, not to be changed before, where there is
+    an activation."""
     x, weight, bias, plan = _check_linear(x, weight, bias)
-    return _linear(x, weight, bias, plan, out), LinearContext(x, weight, bias is not None)
+    y = _linear(x, weight, bias, plan, out, _check.activation(activation))
+    return y, LinearContext(x, weight, bias is not None, None if activation is None else y)
 
 
 def linear_backward(dy: ArrayLike, ctx: LinearContext, *, need: Need = None) -> AffineGradients:
@@ -46,8 +53,11 @@ def linear_backward(dy: ArrayLike, ctx: LinearContext, *, need: Need = None) -> 
     need: three bools, which of the gradients to compute; the others, and dbias where there was no bias, are None.
     """
     need_x, need_weight, need_bias = _check.need(need, 3)
-    x, weight, has_bias = _check.context(ctx, LinearContext)
-    dy_2d = _rows(_check.gradient("dy", dy, (*x.shape[:-1], weight.shape[0]), x))
+    x, weight, has_bias, activated = _check.context(ctx, LinearContext)
+    dy = _check.gradient("dy", dy, (*x.shape[:-1], weight.shape[0]), x)
+    if activated is not None:
+        dy = before_activation(dy, activated)
+    dy_2d = _rows(dy)
     backend = _backend.active()
     dx = dweight = dbias = None
     if need_x:
@@ -67,13 +77,14 @@ _Plan: TypeAlias = tuple[Shape, np.dtype[Any], Callable[..., Array]]
 _known: dict[bytes, _Plan] = {}
 
 
-def _linear(x: Array, weight: Array, bias: Array | None, plan: _Plan, out: Array | None) -> Array:
+def _linear(x: Array, weight: Array, bias: Array | None, plan: _Plan, out: Array | None,
+            activation: Activation | None) -> Array:
     shape, dtype, new = plan
     y = new(shape, dtype) if out is None else _check.output(out, shape, dtype, x=x, weight=weight, bias=bias)
     if len(shape) == 2:
-        _backend.active().linear_forward(x, weight, bias, y)
+        _backend.active().linear_forward(x, weight, bias, y, activation)
     else:
-        _backend.active().linear_forward(_rows(x), weight, bias, _rows(y))
+        _backend.active().linear_forward(_rows(x), weight, bias, _rows(y), activation)
     return y
 
 

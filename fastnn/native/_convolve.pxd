@@ -11,6 +11,7 @@ cdef struct Convolution:
     Py_ssize_t images, groups, rows, channels
     Py_ssize_t weight_group, weight_rows, weight_channels, kernel_w
     Py_ssize_t out_plane, out_h, out_w
+    bint relu       # out is max(0, sum)
 
 # Returns -1 where scratch memory is not to be had (nothing is written then), else 0.
 cdef int convolve(const Convolution *conv, const real *weight, const real *src, const real *bias,

@@ -10,7 +10,7 @@ from cython.parallel cimport prange
 
 from ._convolve_plan cimport GATHER, PLAIN, ROWS, Plan, make_plan
 from ._im2col cimport copy_band, split_pixels, tap_offsets
-from ._kernels cimport gather, igemm, lanes, pack, round_up, spread
+from ._kernels cimport FNN_RELU, activate, gather, igemm, lanes, pack, round_up, spread
 from ._runtime cimport FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn_share, fnn_share_out, real
 
 cdef enum:
@@ -77,7 +77,7 @@ cdef void convolve_task(const Convolution *conv, const Plan *plan, Py_ssize_t ta
     cdef Py_ssize_t images = min(plan.band.images, conv.images - image)
     cdef Py_ssize_t group = task // (plan.row_blocks * plan.bands * plan.image_blocks)
     cdef Py_ssize_t src_plane = conv.h.size * conv.w.size, src_image = conv.groups * conv.channels * src_plane
-    cdef Py_ssize_t pixels = images * n_rows * conv.w.out, c = 0, channels, taps
+    cdef Py_ssize_t pixels = images * n_rows * conv.w.out, c = 0, channels, taps, m
     cdef Py_ssize_t out_rs = conv.out_plane, init_rs = 1, init_cs = 0
     cdef const real *init = NULL
     cdef real *to
@@ -107,6 +107,9 @@ cdef void convolve_task(const Convolution *conv, const Plan *plan, Py_ssize_t ta
             multiply_flat(conv, plan, rows, taps, n_rows, images, weight, init, scratch, scratch + plan.copy, to,
                           out_rs)
         c += channels
+    if conv.relu:
+        for m in range(rows):
+            activate(FNN_RELU, 0, pixels, to + m * out_rs, to + m * out_rs)
     if plan.tile:
         write_tile(conv, rows, images, n_rows, to, out_rs, out)
 

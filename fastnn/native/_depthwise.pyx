@@ -3,7 +3,7 @@
 from cython.parallel cimport prange
 from libc.string cimport memset
 
-from ._kernels cimport depthwise, depthwise_grad, depthwise_weight
+from ._kernels cimport FNN_RELU, activate, depthwise, depthwise_grad, depthwise_weight
 from ._runtime cimport gemm_ns, real, threads_for
 from ._table cimport fnn_pool2d
 
@@ -13,23 +13,26 @@ cdef double nanoseconds(const fnn_pool2d *g, double planes) noexcept nogil:
 
 
 cdef void depthwise_image(const fnn_pool2d *g, Py_ssize_t images, Py_ssize_t channels, Py_ssize_t filters,
-                          const real *x, const real *weight, const real *bias, real *y) noexcept nogil:
+                          const real *x, const real *weight, const real *bias, bint relu, real *y) noexcept nogil:
     cdef Py_ssize_t each = filters // channels, task
     cdef int threads = threads_for(nanoseconds(g, <double>images * filters), images * filters)
     if threads == 1:
         for task in range(images * filters):
-            image_task(g, task, filters, each, x, weight, bias, y)
+            image_task(g, task, filters, each, x, weight, bias, relu, y)
     else:
         for task in prange(images * filters, num_threads=threads, schedule="static"):
-            image_task(g, task, filters, each, x, weight, bias, y)
+            image_task(g, task, filters, each, x, weight, bias, relu, y)
 
 
 cdef void image_task(const fnn_pool2d *g, Py_ssize_t task, Py_ssize_t filters, Py_ssize_t each, const real *x,
-                     const real *weight, const real *bias, real *y) noexcept nogil:
+                     const real *weight, const real *bias, bint relu, real *y) noexcept nogil:
     """A plane of y. There are `each` filters a channel."""
     cdef Py_ssize_t k = task % filters
+    y += task * g.out_h * g.out_w
     depthwise(g, 0, g.out_h, x + task // each * g.in_h * g.in_w, weight + k * g.kernel_h * g.kernel_w, 0,
-              bias + k if bias != NULL else NULL, 0, y + task * g.out_h * g.out_w)
+              bias + k if bias != NULL else NULL, 0, y)
+    if relu:
+        activate(FNN_RELU, 0, g.out_h * g.out_w, y, y)
 
 
 cdef void depthwise_input(const fnn_pool2d *g, Py_ssize_t images, Py_ssize_t channels, Py_ssize_t filters,

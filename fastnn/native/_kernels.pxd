@@ -3,6 +3,9 @@
 from ._runtime cimport isa, real
 from ._table cimport fnn_pool2d
 
+cdef extern from "fnn_activation.h":
+    enum: FNN_RELU
+
 
 cdef inline int lanes(int itemsize) noexcept nogil:
     """Elements of a vector."""

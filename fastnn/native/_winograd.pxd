@@ -16,6 +16,7 @@ cdef struct Tiling:
     Py_ssize_t pad_top, pad_left    # may be negative: then the border of x is not looked at
     Py_ssize_t weight_ks, weight_cs
     bint flip
+    bint relu                       # y is max(0, sum)
     Py_ssize_t tile_rows, tile_cols
     Py_ssize_t segment, segments    # tiles of a unit, units of a row of tiles
     Py_ssize_t units, tiles

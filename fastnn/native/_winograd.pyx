@@ -43,7 +43,7 @@ cdef void cut(Tiling *s, int itemsize) noexcept nogil:
     s.chains = (s.c + CHAIN - 1) // CHAIN
     s.panels = (s.k + tile_width(itemsize) - 1) // tile_width(itemsize)
     s.panel = lanes(itemsize) * ((vectors + s.panels - 1) // s.panels)
-    s.itemsize = itemsize
+    s.itemsize, s.relu = itemsize, False
     s.threads = threads_for(gemm_ns(<double>POINTS * s.tiles * s.c * s.k), max(s.units, s.panels))
     s.band = 6 * band_row(4 * s.segment + 2, itemsize)
 

@@ -3,7 +3,7 @@
 from cython.parallel cimport prange, threadid
 from libc.math cimport isfinite
 
-from ._kernels cimport from_lanes, gemm, lanes, round_up, tile_width, wino_filter, wino_output
+from ._kernels cimport FNN_RELU, activate, from_lanes, gemm, lanes, round_up, tile_width, wino_filter, wino_output
 from ._runtime cimport fnn_alloc, fnn_free, real
 from ._winograd cimport CHAIN, PLANE_PAD, POINTS, Tiling, Unit, panel_start, transform_input, unit_at
 
@@ -198,12 +198,22 @@ cdef int write_output(const Tiling *s, const Filters *f, const real *x, real *y,
         for r in range(width):
             few[r] = bias[k + r] if bias != NULL and r < count else 0
         poisoned |= wino_output(rows, cols, m + k - k0, s.panel, plane, few, band, cols * width)
+        if s.relu and not poisoned:
+            activate(FNN_RELU, 0, rows * cols * width, band, band)
         if cols == s.q:
             from_lanes(rows * cols, count, band, to + k * image, image)
         else:
             for r in range(rows):
                 from_lanes(cols, count, band + r * cols * width, to + k * image + r * s.q, image)
-    return recompute(s, f, x, y, u, k0, k1) if poisoned else 0
+    if not poisoned:
+        return 0
+    if recompute(s, f, x, y, u, k0, k1):
+        return 1
+    if s.relu:   # of some of them once more
+        for k in range(k0, k1):
+            for r in range(rows):
+                activate(FNN_RELU, 0, cols, to + k * image + r * s.q, to + k * image + r * s.q)
+    return 0
 
 
 # ---- Tiles that met a NaN or an infinity

@@ -3,11 +3,11 @@
 from cython.parallel cimport prange
 
 from ._arrays cimport fnn_flat
-from ._kernels cimport activate, activate_grad
+from ._kernels cimport FNN_RELU, activate, activate_grad
 from ._runtime cimport real, threads_for
 
 cdef extern from "fnn_activation.h":
-    enum: FNN_RELU, FNN_LEAKY_RELU, FNN_ELU, FNN_SIGMOID, FNN_TANH, FNN_SILU, FNN_GELU, FNN_GELU_TANH
+    enum: FNN_LEAKY_RELU, FNN_ELU, FNN_SIGMOID, FNN_TANH, FNN_SILU, FNN_GELU, FNN_GELU_TANH
 
 cdef enum:
     BLOCK = 8192    # elements of one task
@@ -85,18 +85,22 @@ cdef int forward(int op, double parameter,
                  x,    # IN   any shape
                  y,    # OUT  x's
                  const real *dtype) except -1:
-    cdef Py_ssize_t n, block
+    cdef Py_ssize_t n
     cdef const real *px = <const real *>fnn_flat(x, False, sizeof(real), &n)
     cdef real *py = <real *>fnn_flat(y, True, sizeof(real), &n)
-    cdef Py_ssize_t blocks = (n + BLOCK - 1) // BLOCK
+    with nogil:
+        activate_all(op, parameter, n, px, py)
+    return 0
+
+
+cdef void activate_all(int op, double parameter, Py_ssize_t n, const real *x, real *y) noexcept nogil:
+    cdef Py_ssize_t blocks = (n + BLOCK - 1) // BLOCK, block
     cdef int threads = threads_for(nanoseconds(op, n, sizeof(real)), blocks)
     if threads == 1:
-        with nogil:
-            activate(op, parameter, n, px, py)
-        return 0
-    for block in prange(blocks, num_threads=threads, schedule="static", nogil=True):
-        activate(op, parameter, min(<Py_ssize_t>BLOCK, n - block * BLOCK), px + block * BLOCK, py + block * BLOCK)
-    return 0
+        activate(op, parameter, n, x, y)
+        return
+    for block in prange(blocks, num_threads=threads, schedule="static"):
+        activate(op, parameter, min(<Py_ssize_t>BLOCK, n - block * BLOCK), x + block * BLOCK, y + block * BLOCK)
 
 
 cdef int backward(int op, double parameter,

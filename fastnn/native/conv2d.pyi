@@ -3,7 +3,9 @@ from .._typing import Array
 
 ALGORITHMS: tuple[str, ...]
 
-def conv2d_forward(x: Array, weight: Array, bias: Array | None, y: Array, geo: Conv2dGeometry) -> None: ...
+def conv2d_forward(
+    x: Array, weight: Array, bias: Array | None, y: Array, geo: Conv2dGeometry, activation: str | None = None
+) -> None: ...
 def conv2d_backward_input(dy: Array, weight: Array, dx: Array, geo: Conv2dGeometry) -> None: ...
 def conv2d_backward_weight(
     dy: Array, x: Array, dweight: Array | None, dbias: Array | None, geo: Conv2dGeometry

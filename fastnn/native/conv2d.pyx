@@ -11,6 +11,7 @@ from ._arrays cimport fnn_data, fnn_integers
 from ._blocks cimport Block
 from ._conv_weight cimport convolve_weight
 from ._convolve cimport Convolution, convolve
+from ._kernels cimport FNN_RELU, activate
 from ._im2col cimport Axis, gcd, set_axis
 from ._depthwise cimport depthwise_filters, depthwise_image, depthwise_input
 from ._runtime cimport real
@@ -52,11 +53,11 @@ def _algorithm_from_environment():
     return name
 
 
-def conv2d_forward(x, weight, bias, y, geo):
+def conv2d_forward(x, weight, bias, y, geo, activation=None):
     if x.itemsize == 4:
-        forward[float](x, weight, bias, y, geo, NULL)
+        forward[float](x, weight, bias, y, geo, activation is not None, NULL)
     else:
-        forward[double](x, weight, bias, y, geo, NULL)
+        forward[double](x, weight, bias, y, geo, activation is not None, NULL)
 
 
 def conv2d_backward_input(dy, weight, dx, geo):
@@ -114,7 +115,7 @@ cdef int forward(x,         # IN   (N, C, H, W)
                  weight,    # IN   (K, C/groups, R, S)
                  bias,      # IN   (K) or None
                  y,         # OUT  (N, K, P, Q)
-                 geo, const real *dtype) except -1:
+                 geo, bint relu, const real *dtype) except -1:
     cdef Py_ssize_t[4] xs, ws, ys, ignored
     cdef const real *px = <const real *>fnn_data(x, False, 4, sizeof(real), xs)
     cdef const real *pw = <const real *>fnn_data(weight, False, 4, sizeof(real), ws)
@@ -132,10 +133,12 @@ cdef int forward(x,         # IN   (N, C, H, W)
     if xs[1] == 0:   # the sums are the bias
         for i in range(size_of(ys)):
             py[i] = pb[i // (ys[2] * ys[3]) % ys[1]] if pb != NULL else 0
+        if relu:
+            activate(FNN_RELU, 0, size_of(ys), py, py)
         return 0
     if is_depthwise(&plane, xs[1], ys[1], DEPTHWISE_IMAGE, g):
         with nogil:
-            depthwise_image(&plane, xs[0], xs[1], ys[1], px, pw, pb, py)
+            depthwise_image(&plane, xs[0], xs[1], ys[1], px, pw, pb, relu, py)
         return 0
     if winograd_can(ws, g):
         tiling = tile_forward(xs, ws, ys, g.groups, g.pad_top, g.pad_left, sizeof(real))
@@ -143,9 +146,11 @@ cdef int forward(x,         # IN   (N, C, H, W)
             scratch = Block(winograd_image_scratch(&tiling) * sizeof(real))
     with nogil:
         if scratch is not None:
+            tiling.relu = relu
             failed = winograd_image(&tiling, px, pw, pb, py, <real *>scratch.data)
         else:
             conv = describe_forward(xs, ws, ys, g)
+            conv.relu = relu
             failed = convolve(&conv, pw, px, pb, py)
     if failed:
         raise MemoryError("conv2d: no scratch memory")
@@ -269,7 +274,7 @@ cdef Convolution describe_forward(const Py_ssize_t *x, const Py_ssize_t *weight,
     conv.kernel_w, conv.weight_channels = weight[3], weight[2] * weight[3]
     conv.weight_rows = weight[1] * conv.weight_channels
     conv.weight_group = conv.rows * conv.weight_rows
-    conv.out_plane, conv.out_h, conv.out_w = y[2] * y[3], y[3], 1
+    conv.out_plane, conv.out_h, conv.out_w, conv.relu = y[2] * y[3], y[3], 1, False
     return conv
 
 
@@ -283,7 +288,7 @@ cdef Convolution describe_phase(const Py_ssize_t *dy, const Py_ssize_t *weight, 
     conv.kernel_w, conv.weight_rows = weight[3], weight[2] * weight[3]
     conv.weight_channels = weight[1] * conv.weight_rows
     conv.weight_group = conv.channels * conv.weight_channels
-    conv.out_plane, conv.out_h, conv.out_w = dx[2] * dx[3], geo.stride_h * dx[3], geo.stride_w
+    conv.out_plane, conv.out_h, conv.out_w, conv.relu = dx[2] * dx[3], geo.stride_h * dx[3], geo.stride_w, False
     return conv
 
 

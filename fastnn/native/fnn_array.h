@@ -30,6 +30,7 @@ static inline void *fnn_data(PyObject *array, int writeable, int ndim, int items
 static inline void *fnn_flat(PyObject *array, int writeable, int itemsize, Py_ssize_t *n)
 {
     Py_buffer view;
+    *n = 0;
     if (PyObject_GetBuffer(array, &view, writeable ? PyBUF_ND | PyBUF_WRITABLE : PyBUF_ND) < 0) return NULL;
     void *data = view.buf;
     *n = view.len / itemsize;

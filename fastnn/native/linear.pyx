@@ -4,19 +4,20 @@ from cython.parallel cimport prange
 
 from ._arrays cimport fnn_data
 from ._gemm cimport matmul, matmul_batch
-from ._kernels cimport col_sum, gemv
+from ._kernels cimport FNN_RELU, col_sum, gemv
 from ._runtime cimport gemm_ns, real, threads_for
+from .activation cimport activate_all
 
 cdef enum:
     GEMV_ROWS = 3     # up to so many rows of x, dot products along the weights' rows beat packing panels of W^T
     GEMV_BLOCK = 64   # outputs of one task
 
 
-def linear_forward(x, weight, bias, y):
+def linear_forward(x, weight, bias, y, activation=None):
     if x.itemsize == 4:
-        forward[float](x, weight, bias, y, NULL)
+        forward[float](x, weight, bias, y, activation is not None, NULL)
     else:
-        forward[double](x, weight, bias, y, NULL)
+        forward[double](x, weight, bias, y, activation is not None, NULL)
 
 
 def linear_backward_input(dy, weight, dx):
@@ -44,7 +45,7 @@ cdef int forward(x,         # IN   (N, I)
                  weight,    # IN   (O, I)
                  bias,      # IN   (O) or None
                  y,         # OUT  (N, O)
-                 const real *dtype) except -1:
+                 bint relu, const real *dtype) except -1:
     cdef Py_ssize_t x_shape[2]
     cdef Py_ssize_t y_shape[2]
     cdef Py_ssize_t ignored[2]
@@ -60,6 +61,8 @@ cdef int forward(x,         # IN   (N, I)
         else:
             failed = matmul(rows, outputs, inputs, px, inputs, <Py_ssize_t>1, pw, <Py_ssize_t>1, inputs,
                             pb, <Py_ssize_t>0, <Py_ssize_t>1, py, outputs)
+        if relu:
+            activate_all(FNN_RELU, 0, rows * outputs, py, py)
     if failed:
         raise MemoryError("linear: no scratch memory")
     return 0

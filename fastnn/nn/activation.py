@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .. import _check
-from .._typing import Approximate
+from .._typing import Activation, Approximate
 from .op import Function
 
 
 class ReLU(Function, op="relu"):
     """max(x, 0)."""
+
+    _activation: ClassVar[Activation] = "relu"
 
 
 class Sigmoid(Function, op="sigmoid"):

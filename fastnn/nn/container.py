@@ -6,14 +6,15 @@ import operator
 from collections.abc import Iterator
 from typing import Any, overload
 
-from .._typing import ArrayLike, LayerBackprop, MaybeArray
+from .._typing import Activation, ArrayLike, LayerBackprop, MaybeArray
 from .module import Module
 
 
 class Sequential(Module):
     """The layers given, each fed with what the one before it returned. `net[0]`, `net[1:3]`, `len(net)`, iteration.
 
-    The parameters are called "0.weight" and so on, as PyTorch calls them.
+    The parameters are called "0.weight" and so on, as PyTorch calls them. In inference a ReLU right behind a Conv2d or
+    Linear is worked out with it, to the same bits.
     """
 
     def __init__(self, *layers: Module) -> None:
@@ -21,10 +22,11 @@ class Sequential(Module):
             if not isinstance(layer, Module):
                 raise TypeError(f"layers[{i}]: expected a layer (an nn.Module), got {type(layer).__name__}")
         self._layers = layers
+        self._steps = _with_activations(layers)
 
     def __call__(self, x: ArrayLike) -> MaybeArray:
-        for layer in self._layers:
-            x = layer(x)
+        for layer, activation in self._steps:
+            x = layer(x) if activation is None else layer.activated(x, activation)
         return x
 
     def forward(self, x: ArrayLike) -> tuple[MaybeArray, LayerBackprop]:
@@ -65,3 +67,19 @@ class Sequential(Module):
         if isinstance(index, slice):
             return Sequential(*self._layers[index])
         return self._layers[operator.index(index)]
+
+
+def _with_activations(layers: tuple[Module, ...]) -> list[tuple[Any, Activation | None]]:
+    """Each layer with None, or with the activation behind it, which is then no step of its own.
+
+    Only layers of exactly the classes that say so: a subclass may do as it likes when it is called.
+    """
+    steps: list[tuple[Any, Activation | None]] = []
+    for layer in layers:
+        activation = vars(type(layer)).get("_activation")
+        if activation is not None and steps and steps[-1][1] is None and (
+                vars(type(steps[-1][0])).get("_takes_activation")):
+            steps[-1] = steps[-1][0], activation
+        else:
+            steps.append((layer, None))
+    return steps

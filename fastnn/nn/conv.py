@@ -24,6 +24,7 @@ class Conv2d(Affine, op="conv2d"):
     """
 
     arguments = ("stride", "padding", "dilation", "groups")
+    _takes_activation = True
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Extent, stride: Extent = 1,
                  padding: Padding = 0, dilation: Extent = 1, groups: int = 1, bias: bool = True,

@@ -21,6 +21,8 @@ class Linear(Affine, op="linear"):
     Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not fit.
     """
 
+    _takes_activation = True
+
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, dtype: DTypeLike = np.float32,
                  rng: Seed = None) -> None:
         self.in_features = _check.integer("in_features", in_features, 0)

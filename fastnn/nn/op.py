@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import _check
 from .. import functional as F
-from .._typing import Array, ArrayLike, Backprop, DTypeLike, LayerBackprop, MaybeArray, Seed, Shape
+from .._typing import Activation, Array, ArrayLike, Backprop, DTypeLike, LayerBackprop, MaybeArray, Seed, Shape
 from . import init
 from .module import Module
 
@@ -106,6 +106,10 @@ class Affine(_Simple):
 
     def __call__(self, x: ArrayLike) -> Array:
         return self._op(x, *self._values(self))
+
+    def activated(self, x: ArrayLike, activation: Activation) -> Array:
+        """`activation` of `layer(x)`, to the same bits, by an op that has such an argument."""
+        return self._op(x, *self._values(self), activation=activation)
 
     def forward(self, x: ArrayLike) -> tuple[Array, LayerBackprop]:
         y, ctx = self._op_forward(x, *self._values(self))

@@ -3,7 +3,8 @@
     y[n, k, p, q] = bias[k] + sum over c, r, s of x[n, c, h, w] * weight[k, c, r, s]
     h = p*stride_h - pad_top + r*dilation_h,  w = q*stride_w - pad_left + s*dilation_w
 
-where c runs over the channels of k's group, and pixels (h, w) outside the image add nothing.
+where c runs over the channels of k's group, and pixels (h, w) outside the image add nothing. With activation "relu"
+y is what relu makes of these sums.
 x: (N, C, H, W), weight: (K, C/groups, R, S), y: (N, K, P, Q).
 """
 
@@ -12,15 +13,17 @@ import math
 import numpy as np
 
 from ._window import taps
-from .activation import quiet
+from .activation import quiet, relu_forward
 
 
 @quiet
-def conv2d_forward(x, weight, bias, y, geo):
+def conv2d_forward(x, weight, bias, y, geo, activation=None):
     x_g, y_g, taps_g = _by_group(x, geo.groups), _by_group(y, geo.groups), _taps_first(weight, geo.groups)
     y[...] = 0 if bias is None else bias[:, None, None]
     for r, s, windows, pixels in _taps2d(x, weight, y, geo):
         y_g[windows] += (taps_g[r, s] @ _matrix(x_g[pixels])).reshape(y_g[windows].shape)
+    if activation is not None:
+        relu_forward(y, y)
 
 
 @quiet

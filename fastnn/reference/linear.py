@@ -5,14 +5,16 @@ bmm: products in a batch. a: (B, m, k), or (B, k, m) transposed; b: (B, k, n), o
 
 import numpy as np
 
-from .activation import quiet
+from .activation import quiet, relu_forward
 
 
 @quiet
-def linear_forward(x, weight, bias, y):
+def linear_forward(x, weight, bias, y, activation=None):
     np.matmul(x, weight.T, out=y)
     if bias is not None:
         y += bias
+    if activation is not None:
+        relu_forward(y, y)
 
 
 @quiet
