@@ -184,3 +184,38 @@ def test_conv_algorithm_is_read_from_the_environment():
                      FASTNN_CONV_ALGORITHM="fft")
     assert refused.returncode != 0
     assert "FASTNN_CONV_ALGORITHM: expected one of 'auto', 'direct', 'winograd', got 'fft'" in refused.stderr
+
+
+WINDOW, QUIET, BUSY, UNKNOWN = 20, 0.02, 0.5, -1.0  # milliseconds from look to look; shares of a thread's time
+
+
+def test_a_quiet_machine_leaves_the_threads_alone():
+    assert not any(_runtime.alone_in_a_crowd([(t, QUIET) for t in range(0, 5000, WINDOW)]))
+    assert not any(_runtime.alone_in_a_crowd([(t, UNKNOWN) for t in range(0, 5000, WINDOW)]))
+
+
+def test_a_crowded_machine_gets_one_thread_until_it_is_quiet_again():
+    looks = [(t, BUSY if 1000 <= t < 3000 else QUIET) for t in range(0, 8000, WINDOW)]
+    alone = _runtime.alone_in_a_crowd(looks)
+    times = [t for (t, _), one in zip(looks, alone) if one]
+    assert times == list(range(1000, times[-1] + WINDOW, WINDOW))  # even one thread has to wait: no team is tried
+    assert 2900 <= times[-1] < 3200
+
+
+def test_trials_of_a_crowded_team_become_rare_and_success_makes_up_for_them():
+    def looks(until, start=0):
+        """A team has to wait, one thread does not: one busy program on two cores."""
+        answers, history = [], []
+        for t in range(start, until, WINDOW):
+            history.append((t, QUIET if answers and answers[-1] else BUSY))
+            answers = _runtime.alone_in_a_crowd(history)
+        return history, answers
+
+    history, alone = looks(16000)
+    trials = [t for (t, _), one in zip(history, alone) if not one]
+    assert 5 <= len(trials) <= 14
+    assert trials[-1] - trials[-2] >= 1600
+    history += [(t, QUIET) for t in range(16000, 20000, WINDOW)] + [(20000, BUSY)]
+    history += [(t, QUIET) for t in range(20020, 20300, WINDOW)]
+    alone = _runtime.alone_in_a_crowd(history)
+    assert sum(alone[-14:]) <= 6  # 100 ms again after the first look that finds a crowd

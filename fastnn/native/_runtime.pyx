@@ -2,7 +2,16 @@
 
 import os
 
+from libc.string cimport memset
+
 from ._table cimport fnn_isa_built, fnn_isa_usable
+
+cdef extern from "fnn_crowd.h" nogil:
+    ctypedef struct fnn_crowd:
+        bint alone
+        long long next
+    void fnn_crowd_saw(fnn_crowd *crowd, long long now, double share)
+    bint fnn_is_crowded(int threads)
 
 cdef extern from "fnn_openmp.h" nogil:
     int fnn_omp_max_threads()
@@ -73,6 +82,18 @@ def get_parallel_threshold():
     return parallel_ns
 
 
+def alone_in_a_crowd(looks):
+    """For (milliseconds, share of the time that a thread waited) each: whether one thread is used then (for tests)."""
+    cdef fnn_crowd crowd
+    memset(&crowd, 0, sizeof(crowd))
+    answers = []
+    for milliseconds, share in looks:
+        if milliseconds * 1000000 >= crowd.next:
+            fnn_crowd_saw(&crowd, milliseconds * 1000000, share)
+        answers.append(bool(crowd.alone))
+    return answers
+
+
 def run_serially():
     """Called in the child after a fork."""
     global serial
@@ -90,7 +111,8 @@ cdef int threads_for(double nanoseconds, Py_ssize_t tasks) noexcept nogil:
     cdef int n = max_threads()
     if n <= 1 or tasks <= 1 or nanoseconds < parallel_ns:
         return 1
-    return <int>min(<Py_ssize_t>n, tasks)
+    n = <int>min(<Py_ssize_t>n, tasks)
+    return 1 if parallel_ns > 0 and fnn_is_crowded(n) else n
 
 
 cdef double gemm_ns(double multiply_adds) noexcept nogil:
