@@ -59,6 +59,7 @@ select_isa(os.environ.get("FASTNN_ISA") or max(isa_usable(), key=isa_built().ind
 cdef int wanted_threads = 1     # what the user or the environment asked for
 cdef int omp_when_asked = 1     # OpenMP's own limit at that time: if it sinks (threadpoolctl), so do we
 cdef bint serial = False        # in a forked child: libgomp's team does not survive a fork
+cdef bint watchful = True         # other programs on the cores count
 cdef double parallel_ns = 20_000   # less work than this is not worth waking a team for (9-29 us when it sleeps)
 
 
@@ -80,6 +81,12 @@ def set_parallel_threshold(double nanoseconds):
 
 def get_parallel_threshold():
     return parallel_ns
+
+
+def watch_crowd(bint watch):
+    """Whether other programs on the cores count (tests say no: what they look at must not depend on the machine)."""
+    global watchful
+    watchful = watch
 
 
 def alone_in_a_crowd(looks):
@@ -112,7 +119,7 @@ cdef int threads_for(double nanoseconds, Py_ssize_t tasks) noexcept nogil:
     if n <= 1 or tasks <= 1 or nanoseconds < parallel_ns:
         return 1
     n = <int>min(<Py_ssize_t>n, tasks)
-    return 1 if parallel_ns > 0 and fnn_is_crowded(n) else n
+    return 1 if watchful and fnn_is_crowded(n) else n
 
 
 cdef double gemm_ns(double multiply_adds) noexcept nogil:
