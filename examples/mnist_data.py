@@ -1,4 +1,4 @@
-"""MNIST, read from the four IDX files that it is published as (Y. LeCun, C. Cortes, C. Burges)."""
+"""Handwritten digits: MNIST, read from the four IDX files that it is published as, or scikit-learn's."""
 
 import gzip
 import struct
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 IMAGES_MAGIC, LABELS_MAGIC = 2051, 2049
+MEAN, DEVIATION = 0.1307, 0.3081  # of the training images' pixels, white being 1
 
 
 class DataError(Exception):
@@ -25,8 +26,35 @@ def load(folder, split):
     if not 0 < len(images) == len(labels) or images.shape[1:] != (28, 28) or labels.max() > 9:
         raise DataError(f"{folder}: the {split} files do not hold 28x28 images with one digit each: "
                         f"images {images.shape}, labels {labels.shape}")
-    pixels = (images.astype(np.float32) / 255 - 0.1307) / 0.3081
+    pixels = (images.astype(np.float32) / 255 - MEAN) / DEVIATION
     return pixels[:, None], labels.astype(np.int64)
+
+
+def load_digits(folder):
+    """Return (images, labels) to learn from and (images, labels) held out, as `load` does: MNIST from a folder.
+
+    Without one (None): scikit-learn's 1,797 digits, enlarged from 8x8 to 28x28 pixels; every third is held out.
+    """
+    if folder is not None:
+        return load(folder, "train"), load(folder, "t10k")
+    from sklearn import datasets
+
+    from fastnn import functional as F
+
+    digits = datasets.load_digits()
+    images = F.interpolate(digits.images[:, None].astype(np.float32) / 16, size=(28, 28), mode="bilinear")
+    images, labels = (images - np.float32(MEAN)) / np.float32(DEVIATION), digits.target.astype(np.int64)
+    held = np.arange(len(labels)) % 3 == 2
+    return (images[~held], labels[~held]), (images[held], labels[held])
+
+
+def shifted(images, most, rng):
+    """The standardised images (N, 1, H, W), each moved by up to `most` pixels along both axes; black comes in."""
+    edge = (most, most)
+    padded = np.pad(images[:, 0], ((0, 0), edge, edge), constant_values=np.float32(-MEAN / DEVIATION))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, images.shape[2:], axis=(1, 2))
+    down, right = rng.integers(0, 2 * most + 1, (2, len(images)))
+    return windows[np.arange(len(images)), down, right][:, None]
 
 
 def _read(path, magic, rank):
