@@ -86,6 +86,11 @@ def _is_padding_key(value: Any) -> bool:
         type(value) is tuple and len(value) == 2 and _is_key(value[0]) and _is_key(value[1]))
 
 
+def _winograd_can(kernel: list[int], stride: tuple[int, int], dilation: tuple[int, int]) -> bool:
+    return ((stride == (1, 1) and kernel == [3, 3])
+            or (stride == (2, 2) and dilation == (1, 1) and {*kernel} <= {3, 4}))
+
+
 @functools.lru_cache(maxsize=CACHED_SHAPES)
 def _conv2d(x_shape: Shape, weight_shape: Shape, bias_shape: Shape | None, stride: Extent, padding: Padding,
             dilation: Extent, groups: int, algorithm: Algorithm) -> tuple[Conv2dGeometry, Shape]:
@@ -94,9 +99,9 @@ def _conv2d(x_shape: Shape, weight_shape: Shape, bias_shape: Shape | None, strid
     _check.integer("groups", groups, 1)
     _check_channels(x_shape, weight_shape, groups)
     _check.choice("algorithm", algorithm, ALGORITHMS)
-    if algorithm == "winograd" and not (stride == dilation == (1, 1) and kernel == [3, 3]):
-        raise ValueError(f"algorithm: 'winograd' needs a 3x3 kernel with stride 1 and dilation 1, "
-                         f"got {_by(kernel)} with stride {stride} and dilation {dilation}")
+    if algorithm == "winograd" and not _winograd_can(kernel, stride, dilation):
+        raise ValueError(f"algorithm: 'winograd' needs a 3x3 kernel with stride 1, or 3 or 4 taps a side with stride 2 "
+                         f"and dilation 1, got {_by(kernel)} with stride {stride} and dilation {dilation}")
     if bias_shape is not None and bias_shape != (n_filters,):
         raise ValueError(f"bias: expected shape ({n_filters},) for weight of shape {weight_shape}, got {bias_shape}")
 

@@ -10,7 +10,7 @@ from fastnn.reference import backend as reference
 # The promise: RMS(error) / RMS(y) and max|error| / max|y| for standard normal images and He-scaled filters.
 RMS, WORST = 1.2e-6, 3e-6
 
-LAYERS = {  # images, channels, filters, height and width
+LAYERS = {  # images, channels, filters, height and width, then stride and dilation
     "16ch-112": (1, 16, 16, 112),
     "64ch-56": (1, 64, 64, 56),
     "128ch-28": (1, 128, 128, 28),
@@ -19,20 +19,24 @@ LAYERS = {  # images, channels, filters, height and width
     "64ch-32-n16": (16, 64, 64, 32),
     "3to64-32": (2, 3, 64, 32),
     "40to72-13": (3, 40, 72, 13),
+    "64to128-56-stride2": (1, 64, 128, 56, 2),
+    "256to512-14-stride2": (4, 256, 512, 14, 2),
+    "64ch-48-dilation2": (1, 64, 64, 48, 1, 2),
 }
 
 
 def make(layer, dtype):
-    n, channels, filters, size = layer
+    n, channels, filters, size = layer[:4]
+    out = -(-size // layer[4]) if len(layer) > 4 else size
     rng = np.random.default_rng(sum(layer))
     x = rng.standard_normal((n, channels, size, size))
     weight = rng.standard_normal((filters, channels, 3, 3)) * np.sqrt(2 / (9 * channels))
-    dy = rng.standard_normal((n, filters, size, size))
+    dy = rng.standard_normal((n, filters, out, out))
     return x.astype(dtype), weight.astype(dtype), dy.astype(dtype)
 
 
-def all_directions(x, weight, dy, algorithm):
-    y, ctx = F.conv2d_forward(x, weight, padding=1, algorithm=algorithm)
+def all_directions(x, weight, dy, algorithm, stride=1, dilation=1):
+    y, ctx = F.conv2d_forward(x, weight, stride=stride, padding=dilation, dilation=dilation, algorithm=algorithm)
     return y, *F.conv2d_backward(dy, ctx, need=(True, True, False))[:2]
 
 
@@ -45,8 +49,8 @@ def errors(actual, exact):
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
 def test_conv2d_in_float32_keeps_its_promise(isa, layer):
     arrays = make(layer, np.float32)
-    exact = all_directions(*(a.astype(np.float64) for a in arrays), "direct")
-    for name, actual, wanted in zip(("y", "dx", "dweight"), all_directions(*arrays, "auto"), exact):
+    exact = all_directions(*(a.astype(np.float64) for a in arrays), "direct", *layer[4:])
+    for name, actual, wanted in zip(("y", "dx", "dweight"), all_directions(*arrays, "auto", *layer[4:]), exact):
         rms, worst = errors(actual, wanted)
         assert rms < RMS, name
         assert worst < WORST, name

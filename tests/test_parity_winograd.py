@@ -12,8 +12,8 @@ from fastnn import functional as F
 from fastnn.native import backend as native
 from fastnn.reference import backend as reference
 
-# images, channels, filters, (height, width), padding (top, bottom, left, right), groups; tiles are 4x4 outputs, chains
-# 64 channels or tiles, panels up to 64 filters, units up to 32 tiles of one row
+# images, channels, filters, (height, width), padding (top, bottom, left, right), groups, dilation if not 1; tiles are
+# 4x4 outputs, chains 64 channels or tiles, panels up to 64 filters, units up to 32 tiles of one row
 SHAPES = {
     "one_output": (1, 1, 1, (3, 3), (0, 0, 0, 0), 1),
     "one_pixel": (1, 1, 1, (1, 1), (1, 1, 1, 1), 1),
@@ -32,17 +32,26 @@ SHAPES = {
     "segments_of_a_long_row": (1, 2, 3, (3, 131), (1, 1, 1, 1), 1),
     "groups": (2, 12, 9, (7, 7), (1, 1, 1, 1), 3),
     "depthwise": (1, 5, 10, (6, 6), (1, 1, 1, 1), 5),
+    "dilation": (2, 17, 18, (16, 16), (2, 2, 2, 2), 1, (2, 2)),
+    "dilation_of_rows": (1, 5, 7, (21, 9), (3, 3, 1, 1), 1, (3, 1)),
+    "dilation_of_columns": (1, 5, 7, (7, 30), (1, 1, 0, 0), 1, (1, 5)),
+    "dilation_uneven_phases": (2, 9, 6, (19, 18), (2, 1, 3, 2), 3, (2, 3)),
+    "dilation_past_the_image": (1, 3, 4, (5, 4), (7, 7, 9, 9), 1, (7, 9)),
+    "dilation_of_most_columns": (1, 2, 3, (3, 140), (1, 1, 64, 64), 1, (1, 64)),
+    "dilation_past_all_columns": (1, 2, 3, (5, 140), (1, 1, 65, 65), 1, (1, 65)),
+    "dilation_segments": (1, 2, 3, (5, 150), (1, 1, 2, 2), 1, (1, 2)),
 }
 
 
-def geometry(pads, groups=1, algorithm="winograd"):
-    return _geometry.Conv2dGeometry(1, 1, *pads, 1, 1, groups, algorithm)
+def geometry(pads, groups=1, dilation=(1, 1), algorithm="winograd"):
+    return _geometry.Conv2dGeometry(1, 1, *pads, *dilation, groups, algorithm)
 
 
 def make(shape, dtype, seed=0):
-    n, channels, filters, (height, width), pads, groups = shape
+    n, channels, filters, (height, width), pads, groups = shape[:6]
+    dilation = shape[6] if len(shape) > 6 else (1, 1)
     rng = np.random.default_rng(seed)
-    out = height + pads[0] + pads[1] - 2, width + pads[2] + pads[3] - 2
+    out = height + pads[0] + pads[1] - 2 * dilation[0], width + pads[2] + pads[3] - 2 * dilation[1]
     sizes = ((n, channels, height, width), (filters, channels // groups, 3, 3), (filters,), (n, filters, *out))
     return [rng.standard_normal(size).astype(dtype) for size in sizes]
 
@@ -57,7 +66,7 @@ def run(backend, guards, arrays, geo):
     return y, dx, dweight, dbias
 
 
-def assert_close(actual, exact, scale, terms, name):
+def assert_close(actual, exact, scale, terms, name, growth=5.13**2):
     """|error| <= 2 growth eps sqrt(terms) scale, scale being the root of the sum of the squared products.
 
     Winograd's error at an output depends on all of its tile, so the scale is the largest of the result. growth is how
@@ -65,7 +74,6 @@ def assert_close(actual, exact, scale, terms, name):
     of the direct sum for independent g and d (the largest root of the rows of A'^2 (G^2 1 . B'^2 1), and of
     G'^2 (A^2 1 . B'^2 1)). Their roundings add up as a random walk; the 2 is for the transforms' own roundings.
     """
-    growth = 5.13**2
     error = np.abs(actual - exact)
     bound = 2 * growth * np.finfo(actual.dtype).eps * np.sqrt(terms) * scale
     assert np.all(np.isfinite(actual)), name
@@ -74,7 +82,7 @@ def assert_close(actual, exact, scale, terms, name):
 
 def check(guards, shape, dtype):
     arrays = make(shape, dtype)
-    geo = geometry(shape[4], shape[5])
+    geo = geometry(*shape[4:])
     exact = run(reference, guards, [a.astype(np.float64) for a in arrays], geo)
     squares = run(reference, guards, [a.astype(np.float64) ** 2 for a in arrays], geo)
     n_pixels = arrays[3][0, 0].size * shape[0]
@@ -93,9 +101,10 @@ def test_winograd_matches_the_reference(isa, threads, dtype, guards, shape):
 def convolutions(draw):
     groups = draw(st.integers(1, 3))
     pads = tuple(draw(st.integers(0, 3)) for _ in range(4))
-    image = tuple(draw(st.integers(max(1, 3 - a - b), 19)) for a, b in (pads[:2], pads[2:]))
+    dilation = draw(st.sampled_from([(1, 1), (2, 2), (1, 3), (4, 1)]))
+    image = tuple(draw(st.integers(max(1, 2 * d + 1 - a - b), 19)) for a, b, d in zip(pads[::2], pads[1::2], dilation))
     return (draw(st.integers(1, 4)), groups * draw(st.integers(1, 40)), groups * draw(st.integers(1, 40)), image, pads,
-            groups)
+            groups, dilation)
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -105,10 +114,12 @@ def test_winograd_matches_the_reference_in_any_configuration(guards, shape, dtyp
 
 
 @pytest.mark.parametrize("shape", [SHAPES[name] for name in ("two_chains_two_panels", "several_blocks_of_tiles")]
-                         + [(3, 70, 150, (9, 9), (1, 1, 1, 1), 1), (40, 40, 24, (30, 30), (1, 1, 1, 1), 1)],
-                         ids=["two_chains_two_panels", "several_blocks_of_tiles", "few_tiles", "several_spans"])
+                         + [(3, 70, 150, (9, 9), (1, 1, 1, 1), 1), (40, 40, 24, (30, 30), (1, 1, 1, 1), 1),
+                            (4, 40, 24, (31, 30), (2, 2, 2, 2), 1, (2, 2))],
+                         ids=["two_chains_two_panels", "several_blocks_of_tiles", "few_tiles", "several_spans",
+                              "dilation"])
 def test_winograd_gives_the_same_bits_at_every_number_of_threads(isa, dtype, guards, bits_by_threads, shape):
-    bits_by_threads(lambda: run(native, guards, make(shape, dtype), geometry(shape[4], shape[5])))
+    bits_by_threads(lambda: run(native, guards, make(shape, dtype), geometry(*shape[4:])))
 
 
 def test_winograd_of_a_batch_gives_the_bits_of_its_images(isa, dtype, guards):
@@ -139,17 +150,18 @@ def poison(arrays, where):
         x[0, 0, 3, 3], x[0, 0, 3, 4], dy[1, 0, 3, 3], dy[1, 0, 3, 4] = np.inf, -np.inf, np.inf, -np.inf
 
 
+@pytest.mark.parametrize("dilation", [1, 2])
 @pytest.mark.parametrize("where", ["image", "filter", "gradient", "overflow_inside", "opposite_infinities"])
-def test_winograd_keeps_nan_and_infinity_where_mathematics_sends_them(isa, threads, dtype, guards, where):
-    shape = (2, 6, 9, (11, 10), (1, 1, 1, 1), 1)
+def test_winograd_keeps_nan_and_infinity_where_mathematics_sends_them(isa, threads, dtype, guards, where, dilation):
+    shape = (2, 6, 9, (11, 10), (dilation,) * 4, 1, (dilation, dilation))
     arrays = make(shape, dtype)
     poison(arrays, where)
     with np.errstate(invalid="ignore", over="ignore"):
-        wanted = run(reference, guards, arrays, geometry(shape[4]))
+        wanted = run(reference, guards, arrays, geometry(*shape[4:]))
     clean = [np.where(np.abs(a) < 1e9, a, 0) for a in arrays]
-    near = run(reference, guards, [np.abs(a).astype(np.float64) for a in clean], geometry(shape[4]))
+    near = run(reference, guards, [np.abs(a).astype(np.float64) for a in clean], geometry(*shape[4:]))
     for name, actual, expected, scale in zip(("y", "dx", "dweight", "dbias"),
-                                             run(native, guards, arrays, geometry(shape[4])), wanted, near):
+                                             run(native, guards, arrays, geometry(*shape[4:])), wanted, near):
         assert np.array_equal(np.isnan(actual), np.isnan(expected)), name
         infinite = np.isinf(expected)
         assert np.array_equal(actual[infinite], expected[infinite]), name
@@ -226,9 +238,10 @@ def test_the_process_wide_algorithm_must_be_one_of_three():
         fastnn.set_conv_algorithm("fft")
 
 
-@pytest.mark.parametrize(("kernel", "arguments"), [((5, 5), {}), ((3, 3), {"stride": 2}), ((3, 3), {"dilation": 2}),
-                                                   ((1, 3), {})], ids=["5x5", "stride", "dilation", "1x3"])
+@pytest.mark.parametrize(("kernel", "arguments"), [((5, 5), {}), ((3, 3), {"stride": (2, 1)}), ((1, 3), {}),
+                                                   ((2, 3), {"stride": 2}), ((3, 3), {"stride": 2, "dilation": 2})],
+                         ids=["5x5", "strides", "1x3", "2x3-stride", "stride-dilation"])
 def test_winograd_is_refused_where_it_cannot_be(kernel, arguments):
     x, weight = np.ones((1, 2, 9, 9), np.float32), np.ones((3, 2, *kernel), np.float32)
-    with pytest.raises(ValueError, match="algorithm: 'winograd' needs a 3x3 kernel with stride 1 and dilation 1"):
+    with pytest.raises(ValueError, match="algorithm: 'winograd' needs a 3x3 kernel with stride 1, or"):
         F.conv2d(x, weight, algorithm="winograd", **arguments)

@@ -13,6 +13,7 @@
 #include "activation.inl"
 #include "conv.inl"
 #include "winograd.inl"
+#include "winograd_stride.inl"
 
 static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
     FNN_CONCAT(FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _table__), FNN_ISA_NAME) = {
@@ -63,6 +64,11 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
         .wino_output = NAME(wino_output),
         .wino_filter = NAME(wino_filter),
         .wino_dfilter = NAME(wino_dfilter),
+        .wino2_input = NAME(wino2_input),
+        .wino2_dy = NAME(wino2_dy),
+        .wino2_output = NAME(wino2_output),
+        .wino2_filter = NAME(wino2_filter),
+        .wino2_dfilter = NAME(wino2_dfilter),
         .to_lanes = NAME(to_lanes),
         .from_lanes = NAME(from_lanes),
 };

@@ -66,13 +66,13 @@ INLINE void NAME(wino_a_t)(const NAME(v) in[6], NAME(v) out[4])
     out[3] = in[5] + A_2 * A_1 * dif_a + B_2 * B_1 * dif_b;
 }
 
-static void NAME(wino_input)(ptrdiff_t tiles, const REAL *band, ptrdiff_t row, REAL *v, ptrdiff_t v_ts,
-                             ptrdiff_t plane)
+static void NAME(wino_input)(ptrdiff_t tiles, const REAL *band, ptrdiff_t row, ptrdiff_t pixel, REAL *v,
+                             ptrdiff_t v_ts, ptrdiff_t plane)
 {
-    for (ptrdiff_t t = 0; t < tiles; t++, band += 4 * LANES, v += v_ts) {
+    for (ptrdiff_t t = 0; t < tiles; t++, band += 4 * pixel, v += v_ts) {
         NAME(v) half[6][6], line[6];
         ROLL (int s = 0; s < 6; s++) {
-            UNROLL (int r = 0; r < 6; r++) line[r] = NAME(load)(band + r * row + s * LANES);
+            UNROLL (int r = 0; r < 6; r++) line[r] = NAME(load)(band + r * row + s * pixel);
             NAME(v) out[6];
             NAME(wino_b)(line, out);
             UNROLL (int r = 0; r < 6; r++) half[r][s] = out[r];
@@ -84,12 +84,13 @@ static void NAME(wino_input)(ptrdiff_t tiles, const REAL *band, ptrdiff_t row, R
     }
 }
 
-static void NAME(wino_dy)(ptrdiff_t tiles, const REAL *band, ptrdiff_t row, REAL *m, ptrdiff_t m_ts, ptrdiff_t plane)
+static void NAME(wino_dy)(ptrdiff_t tiles, const REAL *band, ptrdiff_t row, ptrdiff_t pixel, REAL *m, ptrdiff_t m_ts,
+                          ptrdiff_t plane)
 {
-    for (ptrdiff_t t = 0; t < tiles; t++, band += 4 * LANES, m += m_ts) {
+    for (ptrdiff_t t = 0; t < tiles; t++, band += 4 * pixel, m += m_ts) {
         NAME(v) half[6][4], line[6];
         UNROLL (int s = 0; s < 4; s++) {
-            UNROLL (int r = 0; r < 4; r++) line[r] = NAME(load)(band + r * row + s * LANES);
+            UNROLL (int r = 0; r < 4; r++) line[r] = NAME(load)(band + r * row + s * pixel);
             NAME(v) out[6];
             NAME(wino_a)(line, out);
             UNROLL (int r = 0; r < 6; r++) half[r][s] = out[r];
@@ -102,7 +103,7 @@ static void NAME(wino_dy)(ptrdiff_t tiles, const REAL *band, ptrdiff_t row, REAL
 }
 
 static int NAME(wino_output)(ptrdiff_t rows, ptrdiff_t cols, const REAL *m, ptrdiff_t m_ts, ptrdiff_t plane,
-                             const REAL *bias, REAL *band, ptrdiff_t row)
+                             const REAL *bias, REAL *band, ptrdiff_t row, ptrdiff_t pixel)
 {
     NAME(v) poison = {0}, add = bias == NULL ? (NAME(v)){0} : NAME(load)(bias);
     for (ptrdiff_t col = 0; col < cols; col += 4, m += m_ts) {
@@ -118,7 +119,7 @@ static int NAME(wino_output)(ptrdiff_t rows, ptrdiff_t cols, const REAL *m, ptrd
             UNROLL (int s = 0; s < 4; s++) {
                 line[s] += add;
                 poison += line[s] * 0;
-                if (r < rows && col + s < cols) NAME(store)(band + r * row + (col + s) * LANES, line[s]);
+                if (r < rows && col + s < cols) NAME(store)(band + r * row + (col + s) * pixel, line[s]);
             }
         }
     }

@@ -82,15 +82,25 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*activate)(int op, float parameter, Py_ssize_t n, const float *x, float *y) noexcept nogil
         void (*activate_grad)(int op, float parameter, Py_ssize_t n, const float *dy, const float *saved,
                               float *dx) noexcept nogil
-        void (*wino_input)(Py_ssize_t tiles, const float *band, Py_ssize_t row, float *v, Py_ssize_t v_ts,
-                           Py_ssize_t plane) noexcept nogil
-        void (*wino_dy)(Py_ssize_t tiles, const float *band, Py_ssize_t row, float *m, Py_ssize_t m_ts,
-                        Py_ssize_t plane) noexcept nogil
+        void (*wino_input)(Py_ssize_t tiles, const float *band, Py_ssize_t row, Py_ssize_t pixel, float *v,
+                           Py_ssize_t v_ts, Py_ssize_t plane) noexcept nogil
+        void (*wino_dy)(Py_ssize_t tiles, const float *band, Py_ssize_t row, Py_ssize_t pixel, float *m,
+                        Py_ssize_t m_ts, Py_ssize_t plane) noexcept nogil
         int (*wino_output)(Py_ssize_t rows, Py_ssize_t cols, const float *m, Py_ssize_t m_ts, Py_ssize_t plane,
-                           const float *bias, float *band, Py_ssize_t row) noexcept nogil
+                           const float *bias, float *band, Py_ssize_t row, Py_ssize_t pixel) noexcept nogil
         void (*wino_filter)(Py_ssize_t n, const float *w, Py_ssize_t ld, const float *end, int flip, float *u,
                             Py_ssize_t plane) noexcept nogil
         int (*wino_dfilter)(Py_ssize_t n, const float *du, Py_ssize_t plane, float *dw) noexcept nogil
+        void (*wino2_input)(Py_ssize_t tiles, const float *band, Py_ssize_t row, Py_ssize_t pixel, int nh, int nw,
+                            float *v, Py_ssize_t v_ts, Py_ssize_t plane) noexcept nogil
+        void (*wino2_dy)(Py_ssize_t tiles, const float *band, Py_ssize_t row, float *m, Py_ssize_t m_ts,
+                         Py_ssize_t plane) noexcept nogil
+        int (*wino2_output)(Py_ssize_t rows, Py_ssize_t cols, const float *m, Py_ssize_t m_ts, Py_ssize_t plane, int nh,
+                            int nw, const float *bias, float *band, Py_ssize_t row, Py_ssize_t pixel) noexcept nogil
+        void (*wino2_filter)(Py_ssize_t n, const float *w, Py_ssize_t ld, const float *end, int taps_h, int taps_w,
+                             int flip, float *u, Py_ssize_t plane, Py_ssize_t part) noexcept nogil
+        int (*wino2_dfilter)(Py_ssize_t n, const float *du, Py_ssize_t plane, Py_ssize_t part, int taps_h, int taps_w,
+                             float *dw) noexcept nogil
         void (*to_lanes)(Py_ssize_t pixels, Py_ssize_t channels, const float *src, Py_ssize_t ld, const float *end,
                          float *dst) noexcept nogil
         void (*from_lanes)(Py_ssize_t pixels, Py_ssize_t channels, const float *src, float *dst,
@@ -176,15 +186,26 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*activate)(int op, double parameter, Py_ssize_t n, const double *x, double *y) noexcept nogil
         void (*activate_grad)(int op, double parameter, Py_ssize_t n, const double *dy, const double *saved,
                               double *dx) noexcept nogil
-        void (*wino_input)(Py_ssize_t tiles, const double *band, Py_ssize_t row, double *v, Py_ssize_t v_ts,
-                           Py_ssize_t plane) noexcept nogil
-        void (*wino_dy)(Py_ssize_t tiles, const double *band, Py_ssize_t row, double *m, Py_ssize_t m_ts,
-                        Py_ssize_t plane) noexcept nogil
+        void (*wino_input)(Py_ssize_t tiles, const double *band, Py_ssize_t row, Py_ssize_t pixel, double *v,
+                           Py_ssize_t v_ts, Py_ssize_t plane) noexcept nogil
+        void (*wino_dy)(Py_ssize_t tiles, const double *band, Py_ssize_t row, Py_ssize_t pixel, double *m,
+                        Py_ssize_t m_ts, Py_ssize_t plane) noexcept nogil
         int (*wino_output)(Py_ssize_t rows, Py_ssize_t cols, const double *m, Py_ssize_t m_ts, Py_ssize_t plane,
-                           const double *bias, double *band, Py_ssize_t row) noexcept nogil
+                           const double *bias, double *band, Py_ssize_t row, Py_ssize_t pixel) noexcept nogil
         void (*wino_filter)(Py_ssize_t n, const double *w, Py_ssize_t ld, const double *end, int flip, double *u,
                             Py_ssize_t plane) noexcept nogil
         int (*wino_dfilter)(Py_ssize_t n, const double *du, Py_ssize_t plane, double *dw) noexcept nogil
+        void (*wino2_input)(Py_ssize_t tiles, const double *band, Py_ssize_t row, Py_ssize_t pixel, int nh, int nw,
+                            double *v, Py_ssize_t v_ts, Py_ssize_t plane) noexcept nogil
+        void (*wino2_dy)(Py_ssize_t tiles, const double *band, Py_ssize_t row, double *m, Py_ssize_t m_ts,
+                         Py_ssize_t plane) noexcept nogil
+        int (*wino2_output)(Py_ssize_t rows, Py_ssize_t cols, const double *m, Py_ssize_t m_ts, Py_ssize_t plane,
+                            int nh, int nw, const double *bias, double *band, Py_ssize_t row,
+                            Py_ssize_t pixel) noexcept nogil
+        void (*wino2_filter)(Py_ssize_t n, const double *w, Py_ssize_t ld, const double *end, int taps_h, int taps_w,
+                             int flip, double *u, Py_ssize_t plane, Py_ssize_t part) noexcept nogil
+        int (*wino2_dfilter)(Py_ssize_t n, const double *du, Py_ssize_t plane, Py_ssize_t part, int taps_h, int taps_w,
+                             double *dw) noexcept nogil
         void (*to_lanes)(Py_ssize_t pixels, Py_ssize_t channels, const double *src, Py_ssize_t ld, const double *end,
                          double *dst) noexcept nogil
         void (*from_lanes)(Py_ssize_t pixels, Py_ssize_t channels, const double *src, double *dst,

@@ -1,12 +1,13 @@
-"""How a 3x3 convolution is cut into Winograd tiles, and the transform of its images (see csrc/kernels/winograd.inl)."""
+"""How a convolution is cut into Winograd tiles, and the transform of its images (see csrc/kernels/winograd*.inl)."""
 
 from libc.string cimport memset
 
-from ._kernels cimport lanes, round_up, tile_width, to_lanes, wino_input
+from ._kernels cimport lanes, round_up, tile_width
 from ._runtime cimport gemm_ns, threads_for
+from ._winograd_kernels cimport to_lanes, wino2_input, wino_input
 
 cdef enum:
-    LONGEST = 32           # tiles of a unit at most: the band of a unit stays near L1
+    LONGEST = 32           # tiles of a unit at most, but one a phase: the band of a unit stays near L1
     TILE_COST = 480        # one of the two transforms of a tile, a vector of channels
     FILTER_COST = 340      # the transform of a vector of filters
     GATHER_ROWS = 4        # a direct convolution costs as if it had so many more output channels,
@@ -14,71 +15,149 @@ cdef enum:
 
 
 cdef Tiling tile_forward(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y, Py_ssize_t groups,
-                         Py_ssize_t pad_top, Py_ssize_t pad_left, int itemsize) noexcept nogil:
+                         Py_ssize_t pad_top, Py_ssize_t pad_left, Py_ssize_t stride, Py_ssize_t dilation_h,
+                         Py_ssize_t dilation_w, int itemsize) noexcept nogil:
     cdef Tiling s
+    cdef int i
     s.n, s.groups, s.c, s.h, s.w, s.k, s.p, s.q = x[0], groups, weight[1], x[2], x[3], weight[0] // groups, y[2], y[3]
-    s.pad_top, s.pad_left, s.weight_ks, s.weight_cs, s.flip = pad_top, pad_left, 9 * weight[1], 9, False
+    s.kernel_h, s.kernel_w, s.num, s.den = weight[2], weight[3], stride, 1
+    s.pad_top, s.pad_left, s.dilation_h, s.dilation_w = pad_top, pad_left, dilation_h, dilation_w
+    s.weight_ks, s.weight_cs, s.flip = s.kernel_h * s.kernel_w * weight[1], s.kernel_h * s.kernel_w, False
+    read_plainly(&s)
+    if stride == 2:
+        s.axis, s.parts, s.views, s.view_w = 5, 4, 4, 2
+        s.rows, s.row_step, s.apart_h, s.apart_w = 6 + s.kernel_h, 1, 2, 2
+        for i in range(2):
+            s.points_h[i] = s.seen_h[i] = points_of(s.kernel_h, i)
+            s.points_w[i] = s.seen_w[i] = points_of(s.kernel_w, i)
     cut(&s, itemsize)
     return s
 
 
 cdef Tiling tile_input(const Py_ssize_t *dy, const Py_ssize_t *weight, const Py_ssize_t *dx, Py_ssize_t groups,
-                       Py_ssize_t pad_top, Py_ssize_t pad_left, int itemsize) noexcept nogil:
+                       Py_ssize_t pad_top, Py_ssize_t pad_left, Py_ssize_t stride, Py_ssize_t dilation_h,
+                       Py_ssize_t dilation_w, int itemsize) noexcept nogil:
     cdef Tiling s
     s.n, s.groups, s.c, s.h, s.w = dy[0], groups, weight[0] // groups, dy[2], dy[3]
-    s.k, s.p, s.q, s.pad_top, s.pad_left = weight[1], dx[2], dx[3], 2 - pad_top, 2 - pad_left
-    s.weight_ks, s.weight_cs, s.flip = 9, 9 * weight[1], True
+    s.k, s.p, s.q, s.dilation_h, s.dilation_w = weight[1], dx[2], dx[3], dilation_h, dilation_w
+    s.kernel_h, s.kernel_w, s.num, s.den = weight[2], weight[3], 1, stride
+    s.pad_top, s.pad_left = (s.kernel_h - 1) * dilation_h - pad_top, (s.kernel_w - 1) * dilation_w - pad_left
+    s.weight_ks, s.weight_cs, s.flip = s.kernel_h * s.kernel_w, s.kernel_h * s.kernel_w * weight[1], True
+    read_plainly(&s)
+    if stride == 2:
+        s.axis, s.parts, s.row_step, s.apart_w = 5, 4, 1, 1
+        s.outs_h, s.outs_w = min(<Py_ssize_t>2, s.p), min(<Py_ssize_t>2, s.q)
+        s.spacing_h = s.spacing_w = 2
+        s.views = phases_of_outputs(s.kernel_h, s.pad_top, &s.first_row, s.part_h, s.shift_h, s.points_h, s.seen_h)
+        s.rows = 4 + s.views
+        s.view_w = phases_of_outputs(s.kernel_w, s.pad_left, &s.first_col, s.part_w, s.shift_w, s.points_w, s.seen_w)
+        s.views *= s.view_w
     cut(&s, itemsize)
     return s
 
 
+cdef void read_plainly(Tiling *s) noexcept nogil:
+    """Stride 1."""
+    s.axis, s.parts, s.views, s.view_w, s.outs_h, s.outs_w = 6, 1, 1, 1, 1, 1
+    s.part_h[0] = s.part_w[0] = s.shift_h[0] = s.shift_w[0] = 0
+    s.points_h[0] = s.points_w[0] = 6
+    s.spacing_h, s.spacing_w = s.dilation_h, s.dilation_w
+    s.first_row, s.first_col = -s.pad_top, -s.pad_left
+    s.rows, s.row_step, s.apart_h, s.apart_w = 6, s.dilation_h, 1, s.dilation_w
+
+
+cdef int points_of(Py_ssize_t taps, int odd) noexcept nogil:
+    """Of the even or the odd taps of an axis, one or two."""
+    return <int>(3 + (taps - odd + 1) // 2)
+
+
+cdef int phases_of_outputs(Py_ssize_t taps, Py_ssize_t pad, Py_ssize_t *first, int *part, int *shift, int *points,
+                           int *seen) noexcept nogil:
+    """Along one axis: which taps (of the filter that is not reversed) reach the even and the odd pixels of dx, and from
+    where on in dy. Returns the number of views."""
+    cdef Py_ssize_t[2] start
+    cdef Py_ssize_t tap
+    cdef int i
+    for i in range(2):
+        tap = (pad - i) & 1     # of the reversed ones
+        start[i] = (i + tap - pad) // 2
+        part[i] = (taps - 1 - tap) & 1
+        points[i] = points_of(taps, i)
+    first[0] = min(start[0], start[1])
+    seen[0] = seen[1] = 0
+    for i in range(2):
+        shift[i] = <int>(start[i] - first[0])
+        seen[shift[i]] = max(seen[shift[i]], points[part[i]])
+    return 1 + max(shift[0], shift[1])
+
+
 cdef void cut(Tiling *s, int itemsize) noexcept nogil:
-    cdef Py_ssize_t vectors = (s.k + lanes(itemsize) - 1) // lanes(itemsize)
-    s.tile_rows, s.tile_cols = (s.p + 3) // 4, (s.q + 3) // 4
-    s.segments = (s.tile_cols + LONGEST - 1) // LONGEST
+    cdef Py_ssize_t vectors = (s.k + lanes(itemsize) - 1) // lanes(itemsize), longest
+    s.points = s.axis * s.axis
+    s.phases_h, s.phases_w = min(s.dilation_h, s.p), min(s.dilation_w, s.q)
+    s.tile_rows = s.phases_h * (((s.p + s.spacing_h - 1) // s.spacing_h + 3) // 4)
+    s.tile_cols = ((s.q + s.spacing_w - 1) // s.spacing_w + 3) // 4
+    longest = max(<Py_ssize_t>1, LONGEST // max(s.phases_w, s.num, s.den))
+    s.segments = (s.tile_cols + longest - 1) // longest
     s.segment = (s.tile_cols + s.segments - 1) // s.segments
     s.segments = (s.tile_cols + s.segment - 1) // s.segment
+    s.unit = s.phases_w * s.segment
     s.units = s.n * s.tile_rows * s.segments
-    s.tiles = s.n * s.tile_rows * s.tile_cols
+    s.tiles = s.n * s.tile_rows * s.phases_w * s.tile_cols
     s.chains = (s.c + CHAIN - 1) // CHAIN
     s.panels = (s.k + tile_width(itemsize) - 1) // tile_width(itemsize)
     s.panel = lanes(itemsize) * ((vectors + s.panels - 1) // s.panels)
     s.itemsize, s.relu = itemsize, False
-    s.threads = threads_for(gemm_ns(<double>POINTS * s.tiles * s.c * s.k), max(s.units, s.panels))
-    s.band = 6 * band_row(4 * s.segment + 2, itemsize)
+    s.threads = threads_for(gemm_ns(products(s) * s.tiles * s.c * s.k), max(s.units, s.panels))
+    s.band = max(s.rows * band_row(band_pixels(s, s.segment), itemsize),
+                 16 * s.spacing_w * s.segment * lanes(itemsize))
+
+
+cdef double products(const Tiling *s) noexcept nogil:
+    """Of a tile, a channel and a filter."""
+    if s.parts == 1:
+        return s.points
+    return (s.points_h[0] + s.points_h[1]) * (s.points_w[0] + s.points_w[1])
 
 
 # The cost model. Its unit is a multiply-add of one vector; both ways spend most of theirs in the same gemm kernels, at
 # the same rate, so only the rest had to be measured (docs/performance.md has the fit).
 
 
-cdef double winograd_cost(const Tiling *s, Py_ssize_t rows, Py_ssize_t lanes_along) noexcept nogil:
-    """36 products a tile, and the transforms: of each tile, once for each vector of channels, and of the filters."""
-    cdef double vectors = (lanes_along + lanes(s.itemsize) - 1) // lanes(s.itemsize)
-    cdef double others = (rows + lanes(s.itemsize) - 1) // lanes(s.itemsize)
-    return s.tiles * (POINTS * rows * vectors + TILE_COST * (vectors + others)) + FILTER_COST * rows * vectors
+cdef double winograd_cost(const Tiling *s, Py_ssize_t rows, Py_ssize_t along, Py_ssize_t outs) noexcept nogil:
+    """The products, `along` in the lanes; the transforms of each tile, once for each vector of channels and view, and
+    of outputs and phase; those of the filters."""
+    cdef double vectors = (along + lanes(s.itemsize) - 1) // lanes(s.itemsize)
+    cdef double c = (s.c + lanes(s.itemsize) - 1) // lanes(s.itemsize)
+    cdef double k = (s.k + lanes(s.itemsize) - 1) // lanes(s.itemsize)
+    return (products(s) * rows * vectors * s.tiles + TILE_COST * s.points / 36.0 * s.tiles * (s.views * c + outs * k)
+            + FILTER_COST * products(s) / 36.0 * rows * vectors)
 
 
-cdef double direct_cost(const Tiling *s, Py_ssize_t taps, Py_ssize_t rows) noexcept nogil:
-    """9 products a pixel; what a panel of pixels costs to gather is shared by the rows that are multiplied with it."""
-    return 9.0 * round_up(s.n * s.p * s.q, lanes(s.itemsize)) / lanes(s.itemsize) * taps * rows
+cdef double direct_cost(const Tiling *s, Py_ssize_t rows) noexcept nogil:
+    """The products of a pixel; what a panel of pixels costs to gather is shared by the rows that it is used for."""
+    cdef Py_ssize_t pixels = s.n * s.p * s.q if s.den == 1 else s.n * s.h * s.w
+    return <double>s.kernel_h * s.kernel_w * round_up(pixels, lanes(s.itemsize)) / lanes(s.itemsize) * s.c * rows
 
 
 cdef bint winograd_image_pays(const Tiling *s) noexcept nogil:
-    return winograd_cost(s, s.c, s.k) < direct_cost(s, s.c, s.k + GATHER_ROWS)
+    return winograd_cost(s, s.c, s.k, s.outs_h * s.outs_w) < direct_cost(s, s.k + GATHER_ROWS)
 
 
 cdef bint winograd_weight_pays(const Tiling *s) noexcept nogil:
-    return winograd_cost(s, s.k, s.c) < direct_cost(s, s.c, s.k + TRANSPOSE_ROWS)
+    return winograd_cost(s, s.k, s.c, 1) < direct_cost(s, s.k + TRANSPOSE_ROWS)
 
 
 cdef Unit unit_at(const Tiling *s, Py_ssize_t index) noexcept nogil:
     cdef Unit u
     cdef Py_ssize_t tile_row = index // s.segments, tile_col = index % s.segments * s.segment
     u.n = tile_row // s.tile_rows
-    u.row, u.col = 4 * (tile_row % s.tile_rows), 4 * tile_col
-    u.tiles = min(s.segment, s.tile_cols - tile_col)
-    u.first = tile_row * s.tile_cols + tile_col
+    u.along = min(s.segment, s.tile_cols - tile_col)
+    u.tiles = s.phases_w * u.along
+    u.first = s.phases_w * (tile_row * s.tile_cols + tile_col)
+    tile_row %= s.tile_rows
+    u.row = tile_row // s.phases_h * 4 * s.spacing_h + tile_row % s.phases_h
+    u.col = 4 * s.spacing_w * tile_col
     return u
 
 
@@ -88,16 +167,23 @@ cdef Py_ssize_t panel_start(const Tiling *s, Py_ssize_t panel) noexcept nogil:
     return min(s.k, vectors * panel // s.panels * width)
 
 
+cdef Py_ssize_t band_pixels(const Tiling *s, Py_ssize_t along) noexcept nogil:
+    """Columns of pixels that `along` tiles of each phase read."""
+    return s.apart_w * (4 * along + s.axis - 5) + s.phases_w * s.view_w
+
+
 cdef Py_ssize_t band_row(Py_ssize_t pixels, int itemsize) noexcept nogil:
     """Elements of a row of a band: `to_lanes` writes whole blocks of pixels, up to one past the last."""
     return round_up(pixels + lanes(itemsize), lanes(itemsize)) * lanes(itemsize)
 
 
 cdef void load_band(const real *plane, const real *end, Py_ssize_t h, Py_ssize_t w, Py_ssize_t channels,
-                    Py_ssize_t row, Py_ssize_t col, Py_ssize_t rows, Py_ssize_t pixels, real *band) noexcept nogil:
-    cdef Py_ssize_t low = max(col, <Py_ssize_t>0), high = min(col + pixels, w), r, width = lanes(sizeof(real))
+                    Py_ssize_t row, Py_ssize_t col, Py_ssize_t rows, Py_ssize_t step, Py_ssize_t pixels,
+                    real *band) noexcept nogil:
+    cdef Py_ssize_t low = max(col, <Py_ssize_t>0), high = min(col + pixels, w), width = lanes(sizeof(real)), i, r
     cdef Py_ssize_t pitch = band_row(pixels, sizeof(real))
-    for r in range(row, row + rows):
+    for i in range(rows):
+        r = row + i * step
         if r < 0 or r >= h or low >= high:
             memset(band, 0, pixels * width * sizeof(real))
         else:
@@ -108,13 +194,22 @@ cdef void load_band(const real *plane, const real *end, Py_ssize_t h, Py_ssize_t
 
 
 cdef void transform_input(const Tiling *s, const real *x, const real *end, Py_ssize_t index, Py_ssize_t channel,
-                          Py_ssize_t channels, real *band, real *v, Py_ssize_t width,
-                          Py_ssize_t plane) noexcept nogil:
+                          Py_ssize_t channels, real *band, real *v, Py_ssize_t width, Py_ssize_t plane,
+                          Py_ssize_t view_size) noexcept nogil:
     cdef Unit u = unit_at(s, index)
-    cdef Py_ssize_t pixels = 4 * u.tiles + 2, pitch = band_row(pixels, sizeof(real)), vector, j
+    cdef Py_ssize_t pixels = band_pixels(s, u.along), pitch = band_row(pixels, sizeof(real))
+    cdef Py_ssize_t lane = lanes(sizeof(real)), vector, phase, view, j
     x += u.n * s.groups * s.c * s.h * s.w + channel * s.h * s.w
-    for vector in range((channels + lanes(sizeof(real)) - 1) // lanes(sizeof(real))):
-        j = vector * lanes(sizeof(real))
-        load_band(x + j * s.h * s.w, end, s.h, s.w, channels - j, u.row - s.pad_top, u.col - s.pad_left,
-                  <Py_ssize_t>6, pixels, band)
-        wino_input(u.tiles, band, pitch, v + j, width, plane)
+    for vector in range((channels + lane - 1) // lane):
+        j = vector * lane
+        load_band(x + j * s.h * s.w, end, s.h, s.w, channels - j, u.row * s.num // s.den + s.first_row,
+                  u.col * s.num // s.den + s.first_col, s.rows, s.row_step, pixels, band)
+        if s.parts == 1:
+            for phase in range(s.phases_w):
+                wino_input(u.along, band + phase * lane, pitch, s.apart_w * lane, v + phase * u.along * width + j,
+                           width, plane)
+        else:
+            for view in range(s.views):
+                wino2_input(u.along, band + view // s.view_w * pitch + view % s.view_w * lane, s.apart_h * pitch,
+                            s.apart_w * lane, s.seen_h[view // s.view_w], s.seen_w[view % s.view_w],
+                            v + view * view_size + j, width, plane)

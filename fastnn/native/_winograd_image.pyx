@@ -3,12 +3,14 @@
 from cython.parallel cimport prange, threadid
 from libc.math cimport isfinite
 
-from ._kernels cimport FNN_RELU, activate, from_lanes, gemm, lanes, round_up, tile_width, wino_filter, wino_output
+from ._kernels cimport FNN_RELU, activate, gemm, lanes, round_up, tile_width
 from ._runtime cimport fnn_alloc, fnn_free, real
-from ._winograd cimport CHAIN, PLANE_PAD, POINTS, Tiling, Unit, panel_start, transform_input, unit_at
+from ._winograd cimport CHAIN, PLANE_PAD, Tiling, Unit, in_phase, panel_start, source, transform_input, unit_at
+from ._winograd_kernels cimport from_lanes, wino2_filter, wino2_output, wino_filter, wino_output
 
 cdef enum:
-    BLOCK = 48       # tiles that a thread carries through all phases at once
+    BLOCK = 48       # tiles that a thread carries through all phases at once, with stride 1
+    BLOCK_STRIDE = 24
 
 # Where the filters and biases of a group are (of float or double).
 cdef struct Filters:
@@ -20,6 +22,7 @@ cdef struct Filters:
 # Elements of scratch: of the planes of the three matrices, of what all threads share, and of each thread's own.
 cdef struct Scratch:
     Py_ssize_t u_plane, v_plane, m_plane, shared, own
+    Py_ssize_t u_chain, v_chain, v_view, m_out   # of all points of a chain, of a view, of a phase of outputs
     Py_ssize_t block        # units that a thread carries through all phases at once
     bint filters_once
 
@@ -30,15 +33,17 @@ cdef Scratch divide(const Tiling *s) noexcept nogil:
     # Either the transformed filters are shared and read again for each block of tiles, or the transformed images are
     # shared and read again for each panel of filters. The larger of the two should be read once.
     d.filters_once = s.tiles <= s.k and s.panels >= s.threads
-    d.block = max(BLOCK // s.segment, <Py_ssize_t>1)
+    d.block = max((BLOCK if s.parts == 1 else BLOCK_STRIDE) // s.unit, <Py_ssize_t>1)
     if not d.filters_once:
-        tiles = d.block * s.segment
+        tiles = d.block * s.unit
     d.u_plane, d.v_plane = CHAIN * s.panel + PLANE_PAD, tiles * CHAIN + PLANE_PAD
     d.m_plane = tiles * s.panel + PLANE_PAD
-    d.shared, d.own = s.panels * s.chains * POINTS * d.u_plane, s.chains * POINTS * d.v_plane
-    if d.filters_once:
-        d.shared, d.own = d.own, POINTS * d.u_plane
-    d.own = round_up(d.own + POINTS * d.m_plane + 2 * s.band, 64)
+    d.u_chain, d.v_chain, d.m_out = s.parts * s.points * d.u_plane, s.points * d.v_plane, s.points * d.m_plane
+    d.v_view = s.chains * d.v_chain
+    d.shared, d.own = s.panels * s.chains * d.u_chain, s.views * d.v_view + s.outs_w * d.m_out
+    if d.filters_once:   # then the phases of rows of outputs are summed side by side too
+        d.shared, d.own = s.views * d.v_view, d.u_chain + s.outs_h * s.outs_w * d.m_out
+    d.own = round_up(d.own + 2 * s.band, 64)
     return d
 
 
@@ -53,7 +58,7 @@ cdef int winograd_image(const Tiling *s, const real *x, const real *weight, cons
     cdef Scratch d = divide(s)
     cdef const real *x_end = x + s.n * s.groups * s.c * s.h * s.w
     cdef Py_ssize_t failed = 0, _group
-    f.end = weight + s.groups * s.c * s.k * 9
+    f.end = weight + s.groups * s.c * s.k * s.kernel_h * s.kernel_w
     for _group in range(s.groups):
         f.weight, f.bias = weight, bias
         if d.filters_once:
@@ -62,7 +67,7 @@ cdef int winograd_image(const Tiling *s, const real *x, const real *weight, cons
             failed += share_filters(s, &f, &d, x, x_end, y, scratch)
         x += s.c * s.h * s.w
         y += s.k * s.p * s.q
-        weight += s.c * s.k * 9
+        weight += s.c * s.k * s.kernel_h * s.kernel_w
         if bias != NULL:
             bias += s.k
     return -1 if failed else 0
@@ -76,10 +81,10 @@ cdef Py_ssize_t share_filters(const Tiling *s, const Filters *f, const Scratch *
     cdef Py_ssize_t part, failed = 0
     if s.threads == 1:
         for part in range(s.panels * s.chains):
-            transform_filters(s, f, part // s.chains, part % s.chains, u + part * POINTS * d.u_plane, d.u_plane)
+            transform_filters(s, f, part // s.chains, part % s.chains, u + part * d.u_chain, d.u_plane)
         return carry(s, f, d, x, x_end, y, u, 0, s.units, u + d.shared)
     for part in prange(s.panels * s.chains, num_threads=s.threads, schedule="static"):
-        transform_filters(s, f, part // s.chains, part % s.chains, u + part * POINTS * d.u_plane, d.u_plane)
+        transform_filters(s, f, part // s.chains, part % s.chains, u + part * d.u_chain, d.u_plane)
     for part in prange(s.threads, num_threads=s.threads, schedule="static"):
         failed += carry(s, f, d, x, x_end, y, u, s.units * part // s.threads, s.units * (part + 1) // s.threads,
                         u + d.shared + part * d.own)
@@ -89,9 +94,9 @@ cdef Py_ssize_t share_filters(const Tiling *s, const Filters *f, const Scratch *
 cdef int carry(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end, real *y,
                const real *u, Py_ssize_t unit, Py_ssize_t units, real *v) noexcept nogil:
     """The units up to `units`, a block of them at a time."""
-    cdef Py_ssize_t last, base, tiles, i, panel, chain
-    cdef real *m = v + s.chains * POINTS * d.v_plane
-    cdef real *band = m + POINTS * d.m_plane
+    cdef Py_ssize_t last, base, tiles, i, panel, chain, row
+    cdef real *m = v + s.views * d.v_view
+    cdef real *band = m + s.outs_w * d.m_out
     cdef int failed = 0
     while unit < units:
         last = min(unit + d.block, units)
@@ -100,15 +105,16 @@ cdef int carry(const Tiling *s, const Filters *f, const Scratch *d, const real *
         for chain in range(s.chains):
             for i in range(unit, last):
                 transform_input(s, x, x_end, i, chain * CHAIN, min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN), band,
-                                v + chain * POINTS * d.v_plane + (unit_at(s, i).first - base) * CHAIN, CHAIN,
-                                d.v_plane)
+                                v + chain * d.v_chain + (unit_at(s, i).first - base) * CHAIN, CHAIN, d.v_plane,
+                                d.v_view)
         for panel in range(s.panels):
-            for chain in range(s.chains):
-                multiply(s, d, panel, chain, tiles, v + chain * POINTS * d.v_plane,
-                         u + (panel * s.chains + chain) * POINTS * d.u_plane, m)
-            for i in range(unit, last):
-                failed |= write_output(s, f, x, y, i, panel, m + (unit_at(s, i).first - base) * s.panel, d.m_plane,
-                                       band)
+            for row in range(s.outs_h):
+                for chain in range(s.chains):
+                    multiply(s, d, panel, chain, row, tiles, v + chain * d.v_chain,
+                             u + (panel * s.chains + chain) * d.u_chain, m)
+                for i in range(unit, last):
+                    failed |= write_output(s, d, f, x, y, i, panel, row, m + (unit_at(s, i).first - base) * s.panel,
+                                           band)
         unit = last
     return failed
 
@@ -137,20 +143,23 @@ cdef void transform_chain(const Tiling *s, const Scratch *d, const real *x, cons
     """One block of channels of one unit."""
     cdef Py_ssize_t unit = task // s.chains, chain = task % s.chains
     transform_input(s, x, x_end, unit, chain * CHAIN, min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN), band,
-                    v + chain * POINTS * d.v_plane + unit_at(s, unit).first * CHAIN, CHAIN, d.v_plane)
+                    v + chain * d.v_chain + unit_at(s, unit).first * CHAIN, CHAIN, d.v_plane, d.v_view)
 
 
 cdef int carry_panel(const Tiling *s, const Filters *f, const Scratch *d, const real *x, real *y, const real *v,
                      Py_ssize_t panel, real *u) noexcept nogil:
-    cdef real *m = u + POINTS * d.u_plane
-    cdef Py_ssize_t chain, unit
+    cdef real *m = u + d.u_chain
+    cdef real *band = m + s.outs_h * s.outs_w * d.m_out
+    cdef Py_ssize_t chain, unit, row
     cdef int failed = 0
     for chain in range(s.chains):
         transform_filters(s, f, panel, chain, u, d.u_plane)
-        multiply(s, d, panel, chain, s.tiles, v + chain * POINTS * d.v_plane, u, m)
-    for unit in range(s.units):
-        failed |= write_output(s, f, x, y, unit, panel, m + unit_at(s, unit).first * s.panel, d.m_plane,
-                               m + POINTS * d.m_plane)
+        for row in range(s.outs_h):
+            multiply(s, d, panel, chain, row, s.tiles, v + chain * d.v_chain, u, m + row * s.outs_w * d.m_out)
+    for row in range(s.outs_h):
+        for unit in range(s.units):
+            failed |= write_output(s, d, f, x, y, unit, panel, row,
+                                   m + row * s.outs_w * d.m_out + unit_at(s, unit).first * s.panel, band)
     return failed
 
 
@@ -159,79 +168,120 @@ cdef int carry_panel(const Tiling *s, const Filters *f, const Scratch *d, const 
 
 cdef void transform_filters(const Tiling *s, const Filters *f, Py_ssize_t panel, Py_ssize_t chain, real *u,
                             Py_ssize_t plane) noexcept nogil:
-    """A panel of filters on a block of channels: u[xi*plane + channel*s.panel + filter]."""
-    cdef Py_ssize_t k0 = panel_start(s, panel), k = panel_start(s, panel + 1) - k0, c
-    for c in range(min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN)):
-        wino_filter(k, <const real *>f.weight + k0 * s.weight_ks + (chain * CHAIN + c) * s.weight_cs, s.weight_ks,
-                    <const real *>f.end, s.flip, u + c * s.panel, plane)
+    """A panel of filters on a block of channels: u[part*points*plane + xi*plane + channel*s.panel + filter]."""
+    cdef Py_ssize_t k0 = panel_start(s, panel), k = panel_start(s, panel + 1) - k0, _c
+    cdef const real *w = <const real *>f.weight + k0 * s.weight_ks + chain * CHAIN * s.weight_cs
+    for _c in range(min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN)):
+        if s.parts == 1:
+            wino_filter(k, w, s.weight_ks, <const real *>f.end, s.flip, u, plane)
+        else:
+            wino2_filter(k, w, s.weight_ks, <const real *>f.end, s.kernel_h, s.kernel_w, s.flip, u, plane,
+                         s.points * plane)
+        w += s.weight_cs
+        u += s.panel
 
 
-cdef void multiply(const Tiling *s, const Scratch *d, Py_ssize_t panel, Py_ssize_t chain, Py_ssize_t tiles,
-                   const real *v, const real *u, real *m) noexcept nogil:
-    """m += v u for each of the points; the first chain overwrites m."""
+cdef void multiply(const Tiling *s, const Scratch *d, Py_ssize_t panel, Py_ssize_t chain, Py_ssize_t row,
+                   Py_ssize_t tiles, const real *v, const real *u, real *m) noexcept nogil:
+    """m += v u for each of the parts, in each phase of columns, and their points; what is first overwrites m."""
+    cdef Py_ssize_t out, part, i, j
+    for out in range(s.outs_w):
+        if s.den == 1:
+            for part in range(s.parts):
+                i, j = part // 2, part % 2
+                multiply_part(s, d, panel, chain, tiles, s.points_h[i], s.points_w[j], chain == 0 and part == 0,
+                              v + part * d.v_view, u + part * s.points * d.u_plane, m)
+        else:
+            i, j = s.part_h[row], s.part_w[out]
+            multiply_part(s, d, panel, chain, tiles, s.points_h[i], s.points_w[j], chain == 0,
+                          v + (s.shift_h[row] * s.view_w + s.shift_w[out]) * d.v_view,
+                          u + (2 * i + j) * s.points * d.u_plane, m + out * d.m_out)
+
+
+cdef void multiply_part(const Tiling *s, const Scratch *d, Py_ssize_t panel, Py_ssize_t chain, Py_ssize_t tiles,
+                        int points_h, int points_w, bint first, const real *v, const real *u, real *m) noexcept nogil:
     cdef Py_ssize_t cols = round_up(panel_start(s, panel + 1) - panel_start(s, panel), lanes(sizeof(real)))
-    cdef Py_ssize_t taps = min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN), _xi
-    cdef const real *sums
-    for _xi in range(POINTS):
-        sums = m if chain > 0 else NULL
-        gemm(tiles, cols, taps, v, <Py_ssize_t>CHAIN, <Py_ssize_t>1, u, s.panel, sums, s.panel, <Py_ssize_t>2, m,
-             s.panel)
-        v += d.v_plane
-        u += d.u_plane
-        m += d.m_plane
+    cdef Py_ssize_t taps = min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN), xi, i, j
+    cdef real *sums
+    for i in range(points_h):
+        for j in range(points_w):
+            xi = i * s.axis + j
+            sums = m + xi * d.m_plane
+            gemm(tiles, cols, taps, v + xi * d.v_plane, <Py_ssize_t>CHAIN, <Py_ssize_t>1, u + xi * d.u_plane, s.panel,
+                 <const real *>NULL if first else sums, s.panel, <Py_ssize_t>2, sums, s.panel)
 
 
-cdef int write_output(const Tiling *s, const Filters *f, const real *x, real *y, Py_ssize_t index, Py_ssize_t panel,
-                      const real *m, Py_ssize_t plane, real *band) noexcept nogil:
-    """A unit of y for a panel of filters; returns 1 where scratch memory is not to be had."""
+cdef int write_output(const Tiling *s, const Scratch *d, const Filters *f, const real *x, real *y, Py_ssize_t index,
+                      Py_ssize_t panel, Py_ssize_t row, const real *m, real *band) noexcept nogil:
+    """A unit of y, in one phase of its rows, for a panel of filters; returns 1 where memory is not to be had."""
     cdef Unit u = unit_at(s, index)
     cdef Py_ssize_t k0 = panel_start(s, panel), k1 = panel_start(s, panel + 1), k, r, j
-    cdef Py_ssize_t rows = min(s.p - u.row, <Py_ssize_t>4), cols = min(s.q - u.col, 4 * u.tiles), count
-    cdef Py_ssize_t width = lanes(sizeof(real)), image = s.p * s.q
+    cdef Py_ssize_t rows = in_phase(u.row + row, s.p, s.spacing_h, <Py_ssize_t>4), count
+    cdef Py_ssize_t cols = min(s.q - u.col, 4 * s.spacing_w * u.along), width = lanes(sizeof(real)), image = s.p * s.q
     cdef const real *bias = <const real *>f.bias
     cdef real few[16]
     cdef int poisoned = 0
-    cdef real *to = y + u.n * s.groups * s.k * s.p * s.q + u.row * s.q + u.col
+    cdef real *to = y + u.n * s.groups * s.k * s.p * s.q + (u.row + row) * s.q + u.col
     for j in range((k1 - k0 + width - 1) // width):
         k = k0 + j * width
         count = min(k1 - k, width)
         for r in range(width):
             few[r] = bias[k + r] if bias != NULL and r < count else 0
-        poisoned |= wino_output(rows, cols, m + k - k0, s.panel, plane, few, band, cols * width)
+        poisoned |= transform_output(s, d, &u, row, rows, cols * width, m + k - k0, few, band)
         if s.relu and not poisoned:
             activate(FNN_RELU, 0, rows * cols * width, band, band)
-        if cols == s.q:
+        if cols == s.q and s.spacing_h == 1:
             from_lanes(rows * cols, count, band, to + k * image, image)
         else:
             for r in range(rows):
-                from_lanes(cols, count, band + r * cols * width, to + k * image + r * s.q, image)
+                from_lanes(cols, count, band + r * cols * width, to + k * image + r * s.spacing_h * s.q, image)
     if not poisoned:
         return 0
-    if recompute(s, f, x, y, u, k0, k1):
+    if recompute(s, f, x, y, u, row, k0, k1):
         return 1
     if s.relu:   # of some of them once more
         for k in range(k0, k1):
             for r in range(rows):
-                activate(FNN_RELU, 0, cols, to + k * image + r * s.q, to + k * image + r * s.q)
+                activate(FNN_RELU, 0, cols, to + k * image + r * s.spacing_h * s.q,
+                         to + k * image + r * s.spacing_h * s.q)
     return 0
+
+
+cdef int transform_output(const Tiling *s, const Scratch *d, const Unit *u, Py_ssize_t row, Py_ssize_t rows,
+                          Py_ssize_t pitch, const real *m, const real *bias, real *band) noexcept nogil:
+    """A vector of filters; returns 1 where a value is not finite."""
+    cdef Py_ssize_t width = lanes(sizeof(real)), phase, cols, i, j
+    cdef int poisoned = 0
+    for phase in range(s.phases_w * s.outs_w):
+        cols = in_phase(u.col + phase, s.q, s.spacing_w, 4 * u.along)
+        if s.parts == 1:
+            poisoned |= wino_output(rows, cols, m + phase * u.along * s.panel, s.panel, d.m_plane, bias,
+                                    band + phase * width, pitch, s.spacing_w * width)
+        else:
+            i = s.part_h[row] if s.den == 2 else 0
+            j = s.part_w[phase] if s.den == 2 else 0
+            poisoned |= wino2_output(rows, cols, m + phase * d.m_out, s.panel, d.m_plane, s.points_h[i], s.points_w[j],
+                                     bias, band + phase * width, pitch, s.spacing_w * width)
+    return poisoned
 
 
 # ---- Tiles that met a NaN or an infinity
 
 
-cdef int recompute(const Tiling *s, const Filters *f, const real *x, real *y, Unit u, Py_ssize_t k0,
+cdef int recompute(const Tiling *s, const Filters *f, const real *x, real *y, Unit u, Py_ssize_t row, Py_ssize_t k0,
                    Py_ssize_t k1) noexcept nogil:
     """The tiles of a unit that hold a value that is not finite, by the definition. A finite value is right already:
     nothing that is not finite went into it. Returns 1 where memory is not to be had."""
-    cdef Py_ssize_t tile
+    cdef Py_ssize_t tile, col
     cdef real *scratch = <real *>fnn_alloc(16 * (s.c + 2 * (k1 - k0)) * sizeof(real))
     if scratch == NULL:
         return 1
     y += u.n * s.groups * s.k * s.p * s.q
     x += u.n * s.groups * s.c * s.h * s.w
-    for tile in range(u.tiles):
-        if not all_finite(s, y, u.row, u.col + 4 * tile, k0, k1):
-            direct_tile(s, f, x, y, u.row, u.col + 4 * tile, k0, k1, scratch, scratch + 16 * s.c,
+    for tile in range(u.tiles * s.outs_w):
+        col = u.col + tile // u.along + 4 * s.spacing_w * (tile % u.along)
+        if not all_finite(s, y, u.row + row, col, k0, k1):
+            direct_tile(s, f, x, y, u.row + row, col, k0, k1, scratch, scratch + 16 * s.c,
                         scratch + 16 * (s.c + k1 - k0))
     fnn_free(scratch)
     return 0
@@ -241,9 +291,9 @@ cdef bint all_finite(const Tiling *s, const real *y, Py_ssize_t row, Py_ssize_t 
                      Py_ssize_t k1) noexcept nogil:
     cdef Py_ssize_t k, p, q
     for k in range(k0, k1):
-        for p in range(row, min(row + 4, s.p)):
-            for q in range(col, min(col + 4, s.q)):
-                if not isfinite(y[(k * s.p + p) * s.q + q]):
+        for p in range(in_phase(row, s.p, s.spacing_h, <Py_ssize_t>4)):
+            for q in range(in_phase(col, s.q, s.spacing_w, <Py_ssize_t>4)):
+                if not isfinite(y[(k * s.p + row + p * s.spacing_h) * s.q + col + q * s.spacing_w]):
                     return False
     return True
 
@@ -254,28 +304,31 @@ cdef void direct_tile(const Tiling *s, const Filters *f, const real *x, real *y,
     zero is added."""
     cdef const real *bias = <const real *>f.bias
     cdef Py_ssize_t[16] seen
-    cdef Py_ssize_t tap, i, k, c, h, w, n, tile_cols = tile_width(sizeof(real))
+    cdef Py_ssize_t tap, i, k, c, h, w, n, tile_cols = tile_width(sizeof(real)), taps = s.kernel_h * s.kernel_w
+    cdef Py_ssize_t rows = in_phase(row, s.p, s.spacing_h, <Py_ssize_t>4)
+    cdef Py_ssize_t cols = in_phase(col, s.q, s.spacing_w, <Py_ssize_t>4)
     for k in range(k1 - k0):
         for i in range(16):
             out[k * 16 + i] = bias[k0 + k] if bias != NULL else 0
-    for tap in range(9):
+    for tap in range(taps):
         n = 0
         for i in range(16):
-            h, w = row + i // 4 + tap // 3 - s.pad_top, col + i % 4 + tap % 3 - s.pad_left
-            if 0 <= h < s.h and 0 <= w < s.w:
+            h = source(s, (row + i // 4 * s.spacing_h) * s.num + tap // s.kernel_w * s.dilation_h - s.pad_top, s.h)
+            w = source(s, (col + i % 4 * s.spacing_w) * s.num + tap % s.kernel_w * s.dilation_w - s.pad_left, s.w)
+            if h >= 0 and w >= 0:
                 seen[n] = i
                 for c in range(s.c):
                     pixels[c * 16 + n] = x[(c * s.h + h) * s.w + w]
                 n += 1
         for i in range((n + tile_cols - 1) // tile_cols):
             gemm(k1 - k0, min(n - i * tile_cols, tile_cols), s.c,
-                 <const real *>f.weight + k0 * s.weight_ks + (8 - tap if s.flip else tap), s.weight_ks, s.weight_cs,
-                 pixels + i * tile_cols, <Py_ssize_t>16, <const real *>NULL, <Py_ssize_t>0, <Py_ssize_t>0,
+                 <const real *>f.weight + k0 * s.weight_ks + (taps - 1 - tap if s.flip else tap), s.weight_ks,
+                 s.weight_cs, pixels + i * tile_cols, <Py_ssize_t>16, <const real *>NULL, <Py_ssize_t>0, <Py_ssize_t>0,
                  sums + i * tile_cols, <Py_ssize_t>16)
         for k in range(k1 - k0):
             for i in range(n):
                 out[k * 16 + seen[i]] += sums[k * 16 + i]
     for k in range(k1 - k0):
         for i in range(16):
-            if row + i // 4 < s.p and col + i % 4 < s.q:
-                y[((k0 + k) * s.p + row + i // 4) * s.q + col + i % 4] = out[k * 16 + i]
+            if i // 4 < rows and i % 4 < cols:
+                y[((k0 + k) * s.p + row + i // 4 * s.spacing_h) * s.q + col + i % 4 * s.spacing_w] = out[k * 16 + i]

@@ -7,11 +7,12 @@ decides. The threads share out the points and the blocks of dU, so no sum is spl
 from cython.parallel cimport prange, threadid
 from libc.math cimport isnan
 
-from ._kernels cimport gemm, lanes, round_up, tile_width, wino_dfilter, wino_dy
+from ._kernels cimport gemm, lanes, round_up, tile_width
 from ._runtime cimport real
 from ._winograd cimport (
-    CHAIN, PLANE_PAD, POINTS, Tiling, Unit, band_row, load_band, transform_input, unit_at,
+    CHAIN, PLANE_PAD, Tiling, Unit, band_row, load_band, transform_input, unit_at,
 )
+from ._winograd_kernels cimport wino2_dfilter, wino2_dy, wino_dfilter, wino_dy
 
 cdef enum:
     SPAN_BYTES = 8 << 20     # of the transformed images and gradients of one span of tiles, unless that makes it
@@ -22,7 +23,7 @@ cdef struct Blocks:
     Py_ssize_t ks, cs                       # how many
     Py_ssize_t panel                        # channels of a block
     Py_ssize_t spans
-    Py_ssize_t v_plane, m_plane, u_plane
+    Py_ssize_t v_plane, m_plane, u_plane, v_view
     Py_ssize_t v_size, m_size, u_size, own  # elements of scratch; own: each thread's
     bint alone                              # each block of dU is made, used and forgotten by one thread
 
@@ -34,15 +35,16 @@ cdef Blocks divide(const Tiling *s) noexcept nogil:
     b.panel = (vectors + b.cs - 1) // b.cs * lanes(s.itemsize)
     b.cs = (s.c + b.panel - 1) // b.panel
     b.ks = (s.k + CHAIN - 1) // CHAIN
-    tiles = max(SPAN_BYTES // (POINTS * (s.c + s.k) * s.itemsize), <Py_ssize_t>SPAN_TILES)
-    units = max(<Py_ssize_t>1, tiles // s.segment)
+    tiles = max(SPAN_BYTES // (s.points * (s.views * s.c + s.k) * s.itemsize), <Py_ssize_t>SPAN_TILES)
+    units = max(<Py_ssize_t>1, tiles // s.unit)
     b.spans = (s.units + units - 1) // units
     units = (s.units + b.spans - 1) // b.spans
-    b.v_plane, b.m_plane = units * s.segment * b.panel + PLANE_PAD, units * s.segment * CHAIN + PLANE_PAD
+    b.v_plane, b.m_plane = units * s.unit * b.panel + PLANE_PAD, units * s.unit * CHAIN + PLANE_PAD
     b.u_plane = CHAIN * b.panel + PLANE_PAD
     b.alone = b.spans == 1 and b.ks * b.cs >= 2 * s.threads
-    b.v_size, b.m_size = b.cs * POINTS * b.v_plane, b.ks * POINTS * b.m_plane
-    b.u_size = (s.threads if b.alone else b.ks * b.cs) * POINTS * b.u_plane
+    b.v_view = b.cs * s.points * b.v_plane
+    b.v_size, b.m_size = s.views * b.v_view, b.ks * s.points * b.m_plane
+    b.u_size = (s.threads if b.alone else b.ks * b.cs) * s.parts * s.points * b.u_plane
     b.own = round_up(max(s.band, CHAIN * b.panel), 64)   # a band of pixels, or sums of a span
     return b
 
@@ -69,7 +71,7 @@ cdef int winograd_weight(const Tiling *s, const real *dy, const real *x, real *d
         poisoned |= finish(s, &b, scratch, m, u, dweight)
         x += s.c * s.h * s.w
         dy += s.k * s.p * s.q
-        dweight += s.c * s.k * 9
+        dweight += s.c * s.k * s.kernel_h * s.kernel_w
     return poisoned
 
 
@@ -93,23 +95,29 @@ cdef void transform_block(const Tiling *s, const Blocks *b, const real *dy, cons
     cdef Py_ssize_t tile = unit_at(s, unit).first - unit_at(s, first).first
     if block < b.cs:
         transform_input(s, x, x_end, unit, block * b.panel, min(s.c - block * b.panel, b.panel), band,
-                        v + block * POINTS * b.v_plane + tile * b.panel, b.panel, b.v_plane)
+                        v + block * s.points * b.v_plane + tile * b.panel, b.panel, b.v_plane, b.v_view)
     else:
         block -= b.cs
-        transform_dy(s, dy, dy_end, unit, block * CHAIN, band, m + block * POINTS * b.m_plane + tile * CHAIN,
+        transform_dy(s, dy, dy_end, unit, block * CHAIN, band, m + block * s.points * b.m_plane + tile * CHAIN,
                      b.m_plane)
 
 
 cdef void transform_dy(const Tiling *s, const real *dy, const real *end, Py_ssize_t index, Py_ssize_t k, real *band,
                        real *m, Py_ssize_t plane) noexcept nogil:
     cdef Unit u = unit_at(s, index)
-    cdef Py_ssize_t pitch = band_row(4 * u.tiles, sizeof(real)), width = lanes(sizeof(real)), vector, j
+    cdef Py_ssize_t pixels = s.dilation_w * (4 * u.along - 1) + s.phases_w, pitch = band_row(pixels, sizeof(real))
+    cdef Py_ssize_t width = lanes(sizeof(real)), vector, phase, j
     cdef Py_ssize_t ks = min(s.k - k, <Py_ssize_t>CHAIN)
     dy += u.n * s.groups * s.k * s.p * s.q + k * s.p * s.q
     for vector in range((ks + width - 1) // width):
         j = vector * width
-        load_band(dy + j * s.p * s.q, end, s.p, s.q, ks - j, u.row, u.col, <Py_ssize_t>4, 4 * u.tiles, band)
-        wino_dy(u.tiles, band, pitch, m + j, <Py_ssize_t>CHAIN, plane)
+        load_band(dy + j * s.p * s.q, end, s.p, s.q, ks - j, u.row, u.col, <Py_ssize_t>4, s.dilation_h, pixels, band)
+        if s.parts > 1:
+            wino2_dy(u.along, band, pitch, m + j, <Py_ssize_t>CHAIN, plane)
+            continue
+        for phase in range(s.phases_w):
+            wino_dy(u.along, band + phase * width, pitch, s.dilation_w * width, m + phase * u.along * CHAIN + j,
+                    <Py_ssize_t>CHAIN, plane)
 
 
 cdef void multiply(const Tiling *s, const Blocks *b, Py_ssize_t first, Py_ssize_t last, const real *v,
@@ -117,20 +125,19 @@ cdef void multiply(const Tiling *s, const Blocks *b, Py_ssize_t first, Py_ssize_
     """dU += dM' V over a span, summed on its own first so that long sums round less; the first span overwrites dU."""
     cdef Py_ssize_t tiles = unit_at(s, last - 1).first + unit_at(s, last - 1).tiles - unit_at(s, first).first, task
     if s.threads == 1:
-        for task in range(b.ks * b.cs * POINTS):
+        for task in range(b.ks * b.cs * s.parts * s.points):
             multiply_task(s, b, first, tiles, task, v, m, u, sums)
         return
-    for task in prange(b.ks * b.cs * POINTS, num_threads=s.threads, schedule="static"):
+    for task in prange(b.ks * b.cs * s.parts * s.points, num_threads=s.threads, schedule="static"):
         multiply_task(s, b, first, tiles, task, v, m, u, sums + threadid() * b.own)
 
 
 cdef void multiply_task(const Tiling *s, const Blocks *b, Py_ssize_t first, Py_ssize_t tiles, Py_ssize_t task,
                         const real *v, const real *m, real *u, real *sums) noexcept nogil:
     u += task * b.u_plane
-    if first == 0:
-        multiply_point(s, b, task // POINTS, task % POINTS, tiles, v, m, u)
-    else:
-        multiply_point(s, b, task // POINTS, task % POINTS, tiles, v, m, sums)
+    if not multiply_point(s, b, task // s.points, task % s.points, tiles, v, m, u if first == 0 else sums):
+        return
+    if first > 0:
         add(CHAIN * b.panel, sums, u)
 
 
@@ -140,18 +147,23 @@ cdef void add(Py_ssize_t n, const real *what, real *to) noexcept nogil:
         to[i] += what[i]
 
 
-cdef void multiply_point(const Tiling *s, const Blocks *b, Py_ssize_t block, Py_ssize_t xi, Py_ssize_t tiles,
+cdef bint multiply_point(const Tiling *s, const Blocks *b, Py_ssize_t part, Py_ssize_t xi, Py_ssize_t tiles,
                          const real *v, const real *m, real *u) noexcept nogil:
-    cdef Py_ssize_t kb = block // b.cs, cb = block % b.cs, chain, t
+    """A point of a part (of those of all blocks, by number); False where it has no such point."""
+    cdef Py_ssize_t block = part // s.parts, kb = block // b.cs, cb = block % b.cs, chain, t
     cdef Py_ssize_t cols = round_up(min(s.c - cb * b.panel, b.panel), lanes(sizeof(real)))
     cdef const real *sums = NULL
-    v += (cb * POINTS + xi) * b.v_plane
-    m += (kb * POINTS + xi) * b.m_plane
+    part %= s.parts
+    if xi // s.axis >= s.points_h[part // 2] or xi % s.axis >= s.points_w[part % 2]:
+        return False
+    v += part * b.v_view + (cb * s.points + xi) * b.v_plane
+    m += (kb * s.points + xi) * b.m_plane
     for chain in range((tiles + CHAIN - 1) // CHAIN):
         t = chain * CHAIN
         gemm(min(s.k - kb * CHAIN, <Py_ssize_t>CHAIN), cols, min(tiles - t, <Py_ssize_t>CHAIN), m + t * CHAIN,
              <Py_ssize_t>1, <Py_ssize_t>CHAIN, v + t * b.panel, b.panel, sums, b.panel, <Py_ssize_t>2, u, b.panel)
         sums = u
+    return True
 
 
 cdef int finish(const Tiling *s, const Blocks *b, const real *v, const real *m, real *u,
@@ -160,50 +172,61 @@ cdef int finish(const Tiling *s, const Blocks *b, const real *v, const real *m, 
     cdef Py_ssize_t block, poisoned = 0
     if s.threads == 1:
         for block in range(b.ks * b.cs):
-            poisoned += finish_block(s, b, block, v, m, u + (0 if b.alone else block) * POINTS * b.u_plane, dweight)
+            poisoned += finish_block(s, b, block, v, m, u + (0 if b.alone else block) * s.parts * s.points * b.u_plane,
+                                     dweight)
         return poisoned > 0
     for block in prange(b.ks * b.cs, num_threads=s.threads, schedule="static"):
-        poisoned += finish_block(s, b, block, v, m, u + (threadid() if b.alone else block) * POINTS * b.u_plane,
-                                 dweight)
+        poisoned += finish_block(s, b, block, v, m,
+                                 u + (threadid() if b.alone else block) * s.parts * s.points * b.u_plane, dweight)
     return poisoned > 0
 
 
 cdef int finish_block(const Tiling *s, const Blocks *b, Py_ssize_t block, const real *v, const real *m, real *u,
                       real *dweight) noexcept nogil:
-    cdef Py_ssize_t k0 = block // b.cs * CHAIN, c0 = block % b.cs * b.panel, k, xi
+    cdef Py_ssize_t k0 = block // b.cs * CHAIN, c0 = block % b.cs * b.panel, k, i
+    cdef real *to
     cdef int poisoned = 0
     if b.alone:
-        for xi in range(POINTS):
-            multiply_point(s, b, block, xi, s.tiles, v, m, u + xi * b.u_plane)
+        for i in range(s.parts * s.points):
+            multiply_point(s, b, block * s.parts + i // s.points, i % s.points, s.tiles, v, m, u + i * b.u_plane)
     for k in range(min(s.k - k0, <Py_ssize_t>CHAIN)):
-        poisoned |= wino_dfilter(min(s.c - c0, b.panel), u + k * b.panel, b.u_plane,
-                                 dweight + ((k0 + k) * s.c + c0) * 9)
+        to = dweight + ((k0 + k) * s.c + c0) * s.kernel_h * s.kernel_w
+        if s.parts == 1:
+            poisoned |= wino_dfilter(min(s.c - c0, b.panel), u + k * b.panel, b.u_plane, to)
+        else:
+            poisoned |= wino2_dfilter(min(s.c - c0, b.panel), u + k * b.panel, b.u_plane, s.points * b.u_plane,
+                                      s.kernel_h, s.kernel_w, to)
     return poisoned
 
 
 cdef void without_padding(const Tiling *s, const real *dy, const real *x, real *dweight) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in prange(s.groups * s.k * s.c * 9, num_threads=s.threads, schedule="static", use_threads_if=s.threads > 1):
+    cdef Py_ssize_t taps = s.kernel_h * s.kernel_w, i
+    for i in prange(s.groups * s.k * s.c * taps, num_threads=s.threads, schedule="static",
+                    use_threads_if=s.threads > 1):
         if isnan(dweight[i]):
-            dweight[i] = one_gradient(s, dy, x, i // (9 * s.c), i // (9 * s.c * s.k) * s.c + i // 9 % s.c, i % 9)
+            dweight[i] = one_gradient(s, dy, x, i // (taps * s.c), i // (taps * s.c * s.k) * s.c + i // taps % s.c,
+                                      i % taps)
 
 
 cdef real one_gradient(const Tiling *s, const real *dy, const real *x, Py_ssize_t k, Py_ssize_t c,
                        Py_ssize_t tap) noexcept nogil:
     """Of filter k of all and channel c of all. Most sums that are to be NaN are so after a few terms."""
-    cdef Py_ssize_t n, p, q, row, left = tap % 3 - s.pad_left
+    cdef Py_ssize_t n, p, q, row, column
     cdef const real *pixels
     cdef const real *gradients
     cdef real total = 0
     for n in range(s.n):
         for p in range(s.p):
-            row = p + tap // 3 - s.pad_top
+            row = p * s.num + tap // s.kernel_w * s.dilation_h - s.pad_top
             if row < 0 or row >= s.h:
                 continue
             gradients = dy + ((n * s.groups * s.k + k) * s.p + p) * s.q
-            pixels = x + ((n * s.groups * s.c + c) * s.h + row) * s.w + left
-            for q in range(max(<Py_ssize_t>0, -left), min(s.q, s.w - left)):
-                total += gradients[q] * pixels[q]
+            pixels = x + ((n * s.groups * s.c + c) * s.h + row) * s.w
+            column = tap % s.kernel_w * s.dilation_w - s.pad_left
+            for q in range(s.q):
+                if 0 <= column < s.w:
+                    total += gradients[q] * pixels[column]
+                column += s.num
             if isnan(total):
                 return total
     return total

@@ -24,6 +24,7 @@ from ._winograd_weight cimport winograd_weight, winograd_weight_scratch, without
 cdef enum:   # filters a channel up to which the depthwise kernels are measured to be faster
     DEPTHWISE_IMAGE = 2
     DEPTHWISE_WEIGHT = 6
+    WIDEST_DILATION = 64        # for Winograd: what lies between the pixels of a tile is loaded too
 
 cdef enum Algorithm:
     AUTO, DIRECT, WINOGRAD
@@ -90,8 +91,11 @@ cdef Algorithm read_algorithm(name) except *:
 
 
 cdef bint winograd_can(const Py_ssize_t *weight, Geometry geo) noexcept nogil:
-    return (geo.algorithm != DIRECT and weight[2] == 3 and weight[3] == 3 and geo.stride_h == 1 and geo.stride_w == 1
-            and geo.dilation_h == 1 and geo.dilation_w == 1)
+    if geo.algorithm == DIRECT or geo.stride_h != geo.stride_w:
+        return False
+    if geo.stride_h == 2:
+        return 3 <= weight[2] <= 4 and 3 <= weight[3] <= 4 and geo.dilation_h == 1 and geo.dilation_w == 1
+    return geo.stride_h == 1 and weight[2] == 3 and weight[3] == 3 and geo.dilation_w <= WIDEST_DILATION
 
 
 cdef fnn_pool2d describe_plane(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y,
@@ -141,7 +145,8 @@ cdef int forward(x,         # IN   (N, C, H, W)
             depthwise_image(&plane, xs[0], xs[1], ys[1], px, pw, pb, relu, py)
         return 0
     if winograd_can(ws, g):
-        tiling = tile_forward(xs, ws, ys, g.groups, g.pad_top, g.pad_left, sizeof(real))
+        tiling = tile_forward(xs, ws, ys, g.groups, g.pad_top, g.pad_left, g.stride_h, g.dilation_h,
+                              g.dilation_w, sizeof(real))
         if g.algorithm == WINOGRAD or winograd_image_pays(&tiling):
             scratch = Block(winograd_image_scratch(&tiling) * sizeof(real))
     with nogil:
@@ -180,7 +185,8 @@ cdef int backward_input(dy,        # IN   (N, K, P, Q)
             depthwise_input(&plane, xs[0], xs[1], ys[1], pdy, pw, pdx)
         return 0
     if winograd_can(ws, g):
-        tiling = tile_input(ys, ws, xs, g.groups, g.pad_top, g.pad_left, sizeof(real))
+        tiling = tile_input(ys, ws, xs, g.groups, g.pad_top, g.pad_left, g.stride_h, g.dilation_h,
+                            g.dilation_w, sizeof(real))
         if g.algorithm == WINOGRAD or winograd_image_pays(&tiling):
             scratch = Block(winograd_image_scratch(&tiling) * sizeof(real))
     with nogil:
@@ -244,7 +250,8 @@ cdef int backward_weight(dy,         # IN   (N, K, P, Q)
                 depthwise_filters(&plane, xs[0], xs[1], ys[1], pdy, px, dw, db)
             return 0
     if dw != NULL and winograd_can(ws, g):
-        tiling = tile_forward(xs, ws, ys, g.groups, g.pad_top, g.pad_left, sizeof(real))
+        tiling = tile_forward(xs, ws, ys, g.groups, g.pad_top, g.pad_left, g.stride_h, g.dilation_h,
+                              g.dilation_w, sizeof(real))
         if g.algorithm == WINOGRAD or winograd_weight_pays(&tiling):
             scratch = Block(winograd_weight_scratch(&tiling) * sizeof(real))
     with nogil:
