@@ -1,6 +1,7 @@
 """Wrong calls of rnn, lstm, gru and their cells: what each raises, that nothing was written, and that nothing crashes.
 
-Every check stands in front of the backends, so these tests need only one of them.
+Every check stands in front of the backends; the native one takes calls that need none before that, see
+test_recurrent_ready.py.
 """
 
 import re
@@ -17,9 +18,9 @@ OPS = [*GATES, *(op + "_cell" for op in GATES)]
 HUGE = 2**62
 
 
-@pytest.fixture(autouse=True)
-def on_reference():
-    with fastnn.use_backend("reference"):
+@pytest.fixture(autouse=True, params=["reference", "native"])
+def on_each_backend(request):
+    with fastnn.use_backend(request.param):
         yield
 
 

@@ -15,6 +15,7 @@ from .. import _check, _memory
 from .._typing import Array, IntArray, Shape
 
 CELL, SEQUENCE = 1, 2  # the rank of an x without its batch axis
+RNN, LSTM, GRU = 0, 1, 2  # what `recurrent_ready` calls them
 
 
 class Layout(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 from .. import _backend, _check, _memory
 from .._typing import Array, ArrayLike, Lengths, Need, RecurrentGradients
 from . import _recurrent
-from ._recurrent import CELL, SEQUENCE
+from ._recurrent import CELL, GRU, SEQUENCE
 
 __all__ = ["gru", "gru_backward", "gru_cell", "gru_cell_backward", "gru_cell_forward", "gru_forward"]
 
@@ -39,6 +39,10 @@ def gru_cell(x: ArrayLike, h: ArrayLike | None, weight_ih: ArrayLike, weight_hh:
     Returns h' in h's shape. Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not fit.
     Source: K. Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014, in cuDNN's variant.
     """
+    if out is None:
+        done = _backend.active().recurrent_ready(GRU, True, x, h, weight_ih, weight_hh, bias_ih, bias_hh, False, False)
+        if done is not None:
+            return done  # type: ignore[no-any-return]
     return _gru_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, out, keep=False)[0]
 
 
@@ -69,6 +73,11 @@ def gru(x: ArrayLike, state: ArrayLike | None, weight_ih: ArrayLike, weight_hh: 
     Returns y: (T, N, H) or (T, H), every step's state, and the last state, in the shape of `state`.
     Raises TypeError for a wrong or mixed dtype, ValueError for a shape or a length that does not fit.
     """
+    if lengths is None and type(reverse) is bool:
+        done = _backend.active().recurrent_ready(GRU, False, x, state, weight_ih, weight_hh, bias_ih, bias_hh, reverse,
+                                                 False)
+        if done is not None:
+            return done  # type: ignore[no-any-return]
     return _gru(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, keep=False)[0]
 
 

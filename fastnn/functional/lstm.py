@@ -9,7 +9,7 @@ import numpy as np
 from .. import _backend, _check, _memory
 from .._typing import Array, ArrayLike, GradientPair, Lengths, LSTMGradients, Need, StatePair, StatePairLike
 from . import _recurrent
-from ._recurrent import CELL, SEQUENCE
+from ._recurrent import CELL, LSTM, SEQUENCE
 
 __all__ = ["lstm", "lstm_backward", "lstm_cell", "lstm_cell_backward", "lstm_cell_forward", "lstm_forward"]
 
@@ -42,6 +42,9 @@ def lstm_cell(x: ArrayLike, state: StatePairLike | None, weight_ih: ArrayLike, w
     fit.
     Source: S. Hochreiter, J. Schmidhuber, "Long short-term memory", Neural Computation 9, 1997, with forget gates.
     """
+    done = _backend.active().recurrent_ready(LSTM, True, x, state, weight_ih, weight_hh, bias_ih, bias_hh, False, False)
+    if done is not None:
+        return done  # type: ignore[no-any-return]
     return _lstm_cell(x, state, weight_ih, weight_hh, bias_ih, bias_hh, keep=False)[0]
 
 
@@ -74,6 +77,11 @@ def lstm(x: ArrayLike, state: StatePairLike | None, weight_ih: ArrayLike, weight
     Returns y: (T, N, H) or (T, H), every step's h, and the last h and c, in the shape of those in `state`.
     Raises TypeError for a wrong or mixed dtype, ValueError for a shape or a length that does not fit.
     """
+    if lengths is None and type(reverse) is bool:
+        done = _backend.active().recurrent_ready(LSTM, False, x, state, weight_ih, weight_hh, bias_ih, bias_hh, reverse,
+                                                 False)
+        if done is not None:
+            return done  # type: ignore[no-any-return]
     return _lstm(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, keep=False)[0]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from .. import _backend, _check, _memory
 from .._typing import Array, ArrayLike, Lengths, Need, Nonlinearity, RecurrentGradients
 from . import _recurrent
-from ._recurrent import CELL, SEQUENCE
+from ._recurrent import CELL, RNN, SEQUENCE
 
 __all__ = ["rnn", "rnn_backward", "rnn_cell", "rnn_cell_backward", "rnn_cell_forward", "rnn_forward"]
 
@@ -40,6 +40,11 @@ def rnn_cell(x: ArrayLike, h: ArrayLike | None, weight_ih: ArrayLike, weight_hh:
     Returns h' in h's shape. Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not fit.
     Source: J. L. Elman, "Finding structure in time", Cognitive Science 14, 1990.
     """
+    if out is None and type(nonlinearity) is str and nonlinearity in NONLINEARITIES:
+        done = _backend.active().recurrent_ready(RNN, True, x, h, weight_ih, weight_hh, bias_ih, bias_hh, False,
+                                                 nonlinearity == "relu")
+        if done is not None:
+            return done  # type: ignore[no-any-return]
     return _rnn_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity, out, keep=False)[0]
 
 
@@ -70,6 +75,11 @@ def rnn(x: ArrayLike, state: ArrayLike | None, weight_ih: ArrayLike, weight_hh: 
     Returns y: (T, N, H) or (T, H), every step's state, and the last state, in the shape of `state`.
     Raises TypeError for a wrong or mixed dtype, ValueError for a shape or a length that does not fit.
     """
+    if lengths is None and type(reverse) is bool and type(nonlinearity) is str and nonlinearity in NONLINEARITIES:
+        done = _backend.active().recurrent_ready(RNN, False, x, state, weight_ih, weight_hh, bias_ih, bias_hh, reverse,
+                                                 nonlinearity == "relu")
+        if done is not None:
+            return done  # type: ignore[no-any-return]
     return _rnn(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, nonlinearity, keep=False)[0]
 
 

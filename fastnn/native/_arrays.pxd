@@ -5,6 +5,12 @@ cdef extern from "fnn_array.h":
     void *fnn_data(object array, bint writeable, int ndim, int itemsize, Py_ssize_t *shape) except? NULL
     void *fnn_flat(object array, bint writeable, int itemsize, Py_ssize_t *n) except? NULL
     char fnn_float_code(object array)
+    ctypedef struct fnn_array:
+        void *data
+        char code
+        int ndim
+        Py_ssize_t shape[4]
+    bint fnn_look(object array, object ndarray, fnn_array *to)
     bint fnn_is(object array, bint writeable, char code, object shape, const char **extent)
     int fnn_integers(object tuple, int n, Py_ssize_t *out) except -1
     enum: FNN_KEY_MOST

@@ -21,6 +21,7 @@ from ._rnn_net cimport (
     fnn_omp_team,
     fnn_times_late,
     h_before,
+    keep,
     live_places,
     part_start,
     time_of,
@@ -154,7 +155,7 @@ cdef void end(const Forward *job, Py_ssize_t first, Py_ssize_t last, real *dtype
     for row in range(first, last):
         # The state after a row's last step is the one before the step that would follow.
         t = -1 if net.reverse else net.steps if net.lengths == NULL else net.lengths[row]
-        memcpy(<real *>job.h_n + row * hidden, h_before(net, row, t, dtype), hidden * sizeof(real))
+        keep(<real *>job.h_n + row * hidden, h_before(net, row, t, dtype), hidden)
 
 
 cdef void sweep(const Forward *job, Py_ssize_t group, Py_ssize_t first_tile, Py_ssize_t last_tile, int id, int team,

@@ -1,5 +1,7 @@
 """One recurrent layer's call: its extents and arrays, how its units are cut into tiles, and who computes what."""
 
+from libc.string cimport memcpy
+
 from ._kernels cimport round_up
 from ._runtime cimport real
 
@@ -95,3 +97,9 @@ cdef inline const real *h_before(const Net *net, Py_ssize_t row, Py_ssize_t t, r
     if before < 0 or before == net.steps or not is_live(net, row, before):
         return <const real *>net.h0 + row * net.hidden
     return <const real *>net.y + (before * net.rows + row) * net.hidden
+
+
+cdef inline void keep(real *to, const real *state, Py_ssize_t n) noexcept nogil:
+    """A copy of a state, which may be there already: y's last step may be h_n."""
+    if to != state:
+        memcpy(to, state, n * sizeof(real))

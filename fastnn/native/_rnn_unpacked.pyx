@@ -4,14 +4,20 @@ from cython.parallel cimport prange
 from libc.string cimport memcpy
 
 from ._kernels cimport gemv_chain, gru_gates, lanes, lstm_gates, rnn_gates
-from ._rnn_net cimport GRU, LSTM, RNN, Net, h_before, part_start, time_of
+from ._rnn_net cimport GRU, LSTM, RNN, Net, h_before, keep, part_start, time_of
 from ._runtime cimport fnn_alloc, fnn_free, real
+
+cdef enum:
+    FEW_SUMS = 1100   # on the stack: of small layers, whose step takes little longer than to ask for memory
 
 
 cdef int forward_unpacked(Net *net, void *h_n, void *c_n, int threads, real *dtype) noexcept nogil:
     cdef Py_ssize_t gates = 1 if net.kind == RNN else 4, hidden = net.hidden, step, row, t, at
-    # The gates' kernels read whole vectors.
-    cdef real *sums = <real *>fnn_alloc((gates * hidden + lanes(sizeof(real))) * sizeof(real))
+    cdef Py_ssize_t size = gates * hidden + lanes(sizeof(real))   # the gates' kernels read whole vectors
+    cdef real few[FEW_SUMS]
+    cdef real *sums = few
+    if size > FEW_SUMS:
+        sums = <real *>fnn_alloc(size * sizeof(real))
     if sums == NULL:
         return -1
     if net.kind == LSTM:
@@ -25,25 +31,23 @@ cdef int forward_unpacked(Net *net, void *h_n, void *c_n, int threads, real *dty
             all_gates(net, at, h_before(net, row, t, dtype), <real *>c_n + row * hidden, sums)
     t = -1 if net.reverse else net.steps
     for row in range(net.rows):
-        memcpy(<real *>h_n + row * hidden, h_before(net, row, t, dtype), hidden * sizeof(real))
-    fnn_free(sums)
+        keep(<real *>h_n + row * hidden, h_before(net, row, t, dtype), hidden)
+    if sums != few:
+        fnn_free(sums)
     return 0
 
 
 cdef void all_sums(const Net *net, int threads, const real *x, const real *h, real *sums) noexcept nogil:
     """The sums of each gate in the order of a tile's: i f g o; n (x part) r z n (h part); or the one of an RNN."""
-    cdef Py_ssize_t hidden = net.hidden, rows = net.gates * hidden, i, part
+    cdef Py_ssize_t hidden = net.hidden, rows = net.gates * hidden, part
     cdef const real *bias_ih = <const real *>net.bias_ih
     cdef const real *bias_hh = <const real *>net.bias_hh
-    for i in range((1 if net.kind == RNN else 4) * hidden):
-        sums[i] = 0
     if net.kind == GRU:
-        add(hidden, bias_ih + 2 * hidden if bias_ih != NULL else NULL, sums)
-        add(2 * hidden, bias_ih, sums + hidden)
-        add(3 * hidden, bias_hh, sums + hidden)
+        begin(hidden, bias_ih + 2 * hidden if bias_ih != NULL else NULL, <const real *>NULL, sums)
+        begin(2 * hidden, bias_ih, bias_hh, sums + hidden)
+        begin(hidden, <const real *>NULL, bias_hh + 2 * hidden if bias_hh != NULL else NULL, sums + rows)
     else:
-        add(rows, bias_ih, sums)
-        add(rows, bias_hh, sums)
+        begin(rows, bias_ih, bias_hh, sums)
     if threads == 1:
         products(net, 0, rows, x, h, sums)
         return
@@ -51,10 +55,17 @@ cdef void all_sums(const Net *net, int threads, const real *x, const real *h, re
         products(net, part_start(rows, part, threads), part_start(rows, part + 1, threads), x, h, sums)
 
 
-cdef inline void add(Py_ssize_t n, const real *bias, real *sums) noexcept nogil:
+cdef inline void begin(Py_ssize_t n, const real *bias_ih, const real *bias_hh, real *sums) noexcept nogil:
+    """sums = 0 + bias_ih + bias_hh, as far as there are any."""
     cdef Py_ssize_t i
-    for i in range(n if bias != NULL else 0):
-        sums[i] += bias[i]
+    if bias_ih != NULL and bias_hh != NULL:
+        for i in range(n):
+            sums[i] = <real>0 + bias_ih[i] + bias_hh[i]
+        return
+    if bias_ih == NULL:
+        bias_ih = bias_hh
+    for i in range(n):
+        sums[i] = <real>0 + bias_ih[i] if bias_ih != NULL else 0
 
 
 cdef void products(const Net *net, Py_ssize_t first, Py_ssize_t last, const real *x, const real *h,

@@ -56,6 +56,73 @@ static inline char fnn_float_code(PyObject *array)
     return code;
 }
 
+/* An array of 1 to FNN_AXES axes; data is NULL for None. */
+enum { FNN_AXES = 4 };
+typedef struct {
+    void *data;
+    char code;
+    int ndim;
+    Py_ssize_t shape[FNN_AXES];
+} fnn_array;
+
+/* The beginning of an ndarray. NumPy's headers let extensions read it in place, so its ABI fixes it. */
+typedef struct {
+    PyObject_HEAD
+    char *data;
+    int nd;
+    Py_ssize_t *dimensions, *strides;
+    PyObject *base, *descr;
+    int flags;
+} fnn_ndarray;
+enum { FNN_PLAIN = 0x101 }; /* of flags: C-contiguous and aligned */
+
+static PyObject *fnn_known_descr[2]; /* native-endian float32's and float64's, once a look by the buffer protocol has
+                                      * found an array of it to be laid out as above */
+
+static inline void fnn_learn(PyObject *array, const Py_buffer *view)
+{
+    const fnn_ndarray *fields = (const fnn_ndarray *)array;
+    PyObject *descr = PyObject_GetAttrString(array, "dtype");
+    if (descr == NULL) PyErr_Clear();
+    else if (fields->data == view->buf && fields->nd == view->ndim && fields->descr == descr
+             && memcmp(fields->dimensions, view->shape, (size_t)view->ndim * sizeof(Py_ssize_t)) == 0
+             && (fields->flags & FNN_PLAIN) == FNN_PLAIN)
+        fnn_known_descr[view->itemsize == 8] = descr; /* and its reference */
+    else
+        Py_DECREF(descr);
+}
+
+/* Whether `array` is one as above of exactly the type `ndarray`, with 1 to FNN_AXES axes: then *to says what it holds.
+ * 5 ns, or 40 by the buffer protocol. No exception. */
+static inline int fnn_look(PyObject *array, PyObject *ndarray, fnn_array *to)
+{
+    const fnn_ndarray *fields = (const fnn_ndarray *)array;
+    if ((PyObject *)Py_TYPE(array) != ndarray) return 0;
+    int is_known = fnn_known_descr[0] != NULL || fnn_known_descr[1] != NULL;
+    if (is_known && (fields->descr == fnn_known_descr[0] || fields->descr == fnn_known_descr[1])) {
+        to->code = fields->descr == fnn_known_descr[0] ? 'f' : 'd';
+        if ((fields->flags & FNN_PLAIN) != FNN_PLAIN || fields->nd < 1 || fields->nd > FNN_AXES) return 0;
+        to->data = fields->data;
+        to->ndim = fields->nd;
+        for (int i = 0; i < fields->nd; i++) to->shape[i] = fields->dimensions[i];
+        return 1;
+    }
+    Py_buffer view;
+    if (PyObject_GetBuffer(array, &view, PyBUF_ND | PyBUF_FORMAT) < 0) {
+        PyErr_Clear();
+        return 0;
+    }
+    to->data = view.buf;
+    to->code = view.format[0];
+    to->ndim = view.ndim;
+    int ready = (to->code == 'f' || to->code == 'd') && view.format[1] == '\0' && view.ndim >= 1
+                && view.ndim <= FNN_AXES && (Py_uintptr_t)view.buf % (size_t)view.itemsize == 0;
+    for (int i = 0; ready && i < view.ndim; i++) to->shape[i] = view.shape[i];
+    if (ready) fnn_learn(array, &view);
+    PyBuffer_Release(&view);
+    return ready;
+}
+
 /* Whether `array` is one as above, of that type and shape (a tuple of integers), and writeable where asked; its first
  * byte and the one behind its last go to extent. No exception. */
 static inline int fnn_is(PyObject *array, int writeable, char code, PyObject *shape, const char **extent)

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 from .._typing import Array
 
@@ -19,6 +20,10 @@ def recurrent_step(
     op: str, x: Array, h: Array, c: Array | None, parameters: Sequence[Array | None], y: Array, h_n: Array,
     c_n: Array | None, nonlinearity: str,
 ) -> None: ...
+def recurrent_ready(
+    kind: int, is_cell: bool, x: Any, state: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any,
+    reverse: bool, relu: bool,
+) -> Any: ...
 def rnn_backward(
     dy: Array, dh_n: Array | None, x: Array, h0: Array, y: Array, weight_ih: Array, weight_hh: Array,
     lengths: Array | None, dx: Array | None, dh0: Array | None, dweight_ih: Array | None,

@@ -1,8 +1,10 @@
 """rnn, lstm and gru and their gradients: from arrays to a Net. Same names as the reference's rnn, lstm and gru."""
 
+import numpy
+
 from libc.string cimport memcpy
 
-from ._arrays cimport fnn_data
+from ._arrays cimport fnn_array, fnn_data, fnn_look
 from ._rnn_backward cimport backward
 from ._rnn_forward cimport forward
 from ._rnn_net cimport GRU, LSTM, RNN, Gradients, Net
@@ -99,6 +101,98 @@ def recurrent_step(op, x, h, c, parameters, y, h_n, c_n, nonlinearity):
             net.c0 = <const char *>net.c0 + size
             cells = <char *>cells + size
     memcpy(out, net.x, size)
+
+
+cdef object ndarray = numpy.ndarray
+cdef object empty = numpy.empty
+cdef object F32 = numpy.dtype(numpy.float32)
+cdef object F64 = numpy.dtype(numpy.float64)
+
+cdef enum:
+    SMALL_RESULT = 1 << 12   # elements; the memory of larger ones is the functional layer's affair
+
+
+def recurrent_ready(int kind, bint is_cell, x, state, weight_ih, weight_hh, bias_ih, bias_hh, bint reverse, bint relu):
+    """What rnn, lstm or gru (kind 0, 1, 2) or its cell returns, where the arguments are as plain and small as can be.
+
+    None where they are not, or do not fit each other. It does in a microsecond what the functional layer takes longer
+    for, because that has to say what is wrong.
+    """
+    cdef Net net
+    cdef fnn_array a, h, c, ih, hh, b_ih, b_hh
+    cell = None
+    if kind == LSTM:
+        if type(state) is not tuple or len(<tuple>state) != 2:
+            return None
+        state, cell = (<tuple>state)[0], (<tuple>state)[1]
+    if not (look(x, &a) and look(state, &h) and look(cell, &c) and look(weight_ih, &ih) and look(weight_hh, &hh)
+            and look(bias_ih, &b_ih) and look(bias_hh, &b_hh)):
+        return None
+    net.kind, net.gates = kind, 1 if kind == RNN else 4 if kind == LSTM else 3
+    net.relu, net.reverse = relu, reverse
+    if not fit(&net, is_cell, &a, &h, &c, &ih, &hh) or not fit_biases(&net, a.code, &b_ih, &b_hh):
+        return None
+    return results(&net, is_cell, state.shape, F64 if a.code == b"d" else F32, 8 if a.code == b"d" else 4)
+
+
+cdef inline bint look(array, fnn_array *to):
+    to.data = NULL
+    to.code = to.ndim = 0
+    return array is None or fnn_look(array, ndarray, to)
+
+
+cdef bint fit(Net *net, bint is_cell, const fnn_array *x, const fnn_array *h, const fnn_array *c, const fnn_array *ih,
+              const fnn_array *hh) noexcept:
+    """Fill net but for the biases, where the extents fit each other, none is 0, and the results are small."""
+    cdef int axis = 0 if is_cell else 1, last = h.ndim - 1, k   # axis: of the rows
+    if ih.ndim != 2 or hh.ndim != 2 or not 1 <= h.ndim <= 2 or x.ndim != h.ndim + axis:
+        return False
+    if x.code != h.code or x.code != ih.code or x.code != hh.code or (net.kind == LSTM and x.code != c.code):
+        return False
+    net.inputs, net.hidden = ih.shape[1], hh.shape[1]
+    net.steps, net.rows = 1 if is_cell else x.shape[0], h.shape[0] if last == 1 else 1
+    if net.steps == 0 or net.rows == 0 or net.hidden == 0 or net.inputs == 0:
+        return False
+    for k in range(last):
+        if x.shape[axis + k] != net.rows:
+            return False
+    if net.kind == LSTM and (c.ndim != h.ndim or c.shape[0] != h.shape[0] or c.shape[last] != net.hidden):
+        return False
+    if x.shape[x.ndim - 1] != net.inputs or h.shape[last] != net.hidden:
+        return False
+    if hh.shape[0] != net.gates * net.hidden or ih.shape[0] != hh.shape[0]:
+        return False
+    net.x, net.h0, net.c0, net.weight_ih, net.weight_hh = x.data, h.data, c.data, ih.data, hh.data
+    net.saved = net.cells = NULL
+    net.lengths = NULL
+    net.order = NULL
+    net.groups = 1
+    return net.rows * net.hidden <= SMALL_RESULT // net.steps
+
+
+cdef bint fit_biases(Net *net, char code, const fnn_array *b_ih, const fnn_array *b_hh) noexcept:
+    cdef Py_ssize_t rows = net.gates * net.hidden
+    net.bias_ih, net.bias_hh = b_ih.data, b_hh.data
+    return ((b_ih.data == NULL or (b_ih.code == code and b_ih.ndim == 1 and b_ih.shape[0] == rows))
+            and (b_hh.data == NULL or (b_hh.code == code and b_hh.ndim == 1 and b_hh.shape[0] == rows)))
+
+
+cdef object results(Net *net, bint is_cell, state_shape, dtype, int itemsize):
+    cdef fnn_array h, c, y
+    h_n = empty(state_shape, dtype)
+    c_n = empty(state_shape, dtype) if net.kind == LSTM else None
+    look(h_n, &h)
+    look(c_n, &c)
+    state = (h_n, c_n) if net.kind == LSTM else h_n
+    if is_cell:
+        net.y = h.data   # the only step's
+        run(net, itemsize, h.data, c.data)
+        return state
+    steps = empty((net.steps, *state_shape), dtype)
+    look(steps, &y)
+    net.y = y.data
+    run(net, itemsize, h.data, c.data)
+    return steps, state
 
 
 cdef void *data(array, bint writeable, int ndim, int itemsize) except? NULL:

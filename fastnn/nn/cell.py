@@ -11,6 +11,8 @@ that comes back is None if no state was given.
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any, ClassVar, Generic
 
 import numpy as np
@@ -57,6 +59,13 @@ class _Cell(OpLayer, Generic[StateLike, State]):
     bias_ih: MaybeArray
     bias_hh: MaybeArray
 
+    _values: ClassVar[Callable[..., tuple[Any, ...]]]  # the op's arguments after the state
+
+    def __init_subclass__(cls, op: str | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(op, **kwargs)
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", *cls.arguments)
+        cls._values = staticmethod(operator.attrgetter(*names))
+
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: DTypeLike = np.float32,
                  rng: Seed = None) -> None:
         self.input_size = _check.integer("input_size", input_size, 0)
@@ -65,11 +74,10 @@ class _Cell(OpLayer, Generic[StateLike, State]):
                                      init.float_dtype(dtype), _check.generator("rng", rng))
 
     def __call__(self, x: ArrayLike, state: StateLike | None = None) -> State:
-        return self._op(x, state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, **self._options())
+        return self._op(x, state, *self._values(self))
 
     def forward(self, x: ArrayLike, state: StateLike | None = None) -> tuple[State, CellBackprop[StateLike, State]]:
-        result, ctx = self._op_forward(
-            x, state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, **self._options())
+        result, ctx = self._op_forward(x, state, *self._values(self))
 
         def backprop(dstate, *, need_dx=True):
             need = (need_dx, True, True, True, True, True)

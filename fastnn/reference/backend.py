@@ -49,7 +49,7 @@ from .resample import (
     nearest2d_forward,
 )
 from .rnn import rnn_backward, rnn_forward
-from .step import recurrent_step
+from .step import recurrent_ready, recurrent_step
 from .variant import variant_backward, variant_forward
 
 __all__ = [
@@ -88,6 +88,7 @@ __all__ = [
     "max_pool2d_forward",
     "nearest2d_backward_input",
     "nearest2d_forward",
+    "recurrent_ready",
     "recurrent_step",
     "relu_backward_input",
     "relu_forward",

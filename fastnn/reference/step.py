@@ -20,3 +20,7 @@ def recurrent_step(op, x, h, c, parameters, y, h_n, c_n, nonlinearity):
             rnn_forward(below, h0, *weights, None, h1[None], h1, False, nonlinearity)
         below = h1[None]
     y[...] = h_n[-1]
+
+
+def recurrent_ready(kind, is_cell, x, state, weight_ih, weight_hh, bias_ih, bias_hh, reverse, relu):
+    """None: here every call goes the long way, through rnn_forward, lstm_forward or gru_forward."""
