@@ -5,7 +5,6 @@ decides. The threads share out the points and the blocks of dU, so no sum is spl
 """
 
 from cython.parallel cimport prange, threadid
-from libc.math cimport isnan
 
 from ._kernels cimport gemm, lanes, round_up, tile_width
 from ._runtime cimport real
@@ -197,36 +196,3 @@ cdef int finish_block(const Tiling *s, const Blocks *b, Py_ssize_t block, const 
             poisoned |= wino2_dfilter(min(s.c - c0, b.panel), u + k * b.panel, b.u_plane, s.points * b.u_plane,
                                       s.kernel_h, s.kernel_w, to)
     return poisoned
-
-
-cdef void without_padding(const Tiling *s, const real *dy, const real *x, real *dweight) noexcept nogil:
-    cdef Py_ssize_t taps = s.kernel_h * s.kernel_w, i
-    for i in prange(s.groups * s.k * s.c * taps, num_threads=s.threads, schedule="static",
-                    use_threads_if=s.threads > 1):
-        if isnan(dweight[i]):
-            dweight[i] = one_gradient(s, dy, x, i // (taps * s.c), i // (taps * s.c * s.k) * s.c + i // taps % s.c,
-                                      i % taps)
-
-
-cdef real one_gradient(const Tiling *s, const real *dy, const real *x, Py_ssize_t k, Py_ssize_t c,
-                       Py_ssize_t tap) noexcept nogil:
-    """Of filter k of all and channel c of all. Most sums that are to be NaN are so after a few terms."""
-    cdef Py_ssize_t n, p, q, row, column
-    cdef const real *pixels
-    cdef const real *gradients
-    cdef real total = 0
-    for n in range(s.n):
-        for p in range(s.p):
-            row = p * s.num + tap // s.kernel_w * s.dilation_h - s.pad_top
-            if row < 0 or row >= s.h:
-                continue
-            gradients = dy + ((n * s.groups * s.k + k) * s.p + p) * s.q
-            pixels = x + ((n * s.groups * s.c + c) * s.h + row) * s.w
-            column = tap % s.kernel_w * s.dilation_w - s.pad_left
-            for q in range(s.q):
-                if 0 <= column < s.w:
-                    total += gradients[q] * pixels[column]
-                column += s.num
-            if isnan(total):
-                return total
-    return total

@@ -9,6 +9,7 @@ from libc.string cimport memset
 
 from ._arrays cimport fnn_data, fnn_integers
 from ._blocks cimport Block
+from ._conv_exact cimport Walk, exact_forward, exact_input, exact_weight, walk_of
 from ._conv_weight cimport convolve_weight
 from ._convolve cimport Convolution, convolve
 from ._kernels cimport FNN_RELU, activate
@@ -18,7 +19,7 @@ from ._runtime cimport real
 from ._table cimport fnn_depthwise_fits, fnn_pool2d
 from ._winograd cimport Tiling, tile_forward, tile_input, winograd_image_pays, winograd_weight_pays
 from ._winograd_image cimport winograd_image, winograd_image_scratch
-from ._winograd_weight cimport winograd_weight, winograd_weight_scratch, without_padding
+from ._winograd_weight cimport winograd_weight, winograd_weight_scratch
 
 
 cdef enum:   # filters a channel up to which the depthwise kernels are measured to be faster
@@ -127,6 +128,7 @@ cdef int forward(x,         # IN   (N, C, H, W)
     cdef real *py = <real *>fnn_data(y, True, 4, sizeof(real), ys)
     cdef Geometry g = read_geometry(geo)
     cdef fnn_pool2d plane = describe_plane(xs, ws, ys, g)
+    cdef Walk walk
     cdef Convolution conv
     cdef Tiling tiling
     cdef Block scratch = None
@@ -140,9 +142,11 @@ cdef int forward(x,         # IN   (N, C, H, W)
         if relu:
             activate(FNN_RELU, 0, size_of(ys), py, py)
         return 0
+    walk = walk_of(&plane, xs[0], g.groups, ws)
     if is_depthwise(&plane, xs[1], ys[1], DEPTHWISE_IMAGE, g):
         with nogil:
             depthwise_image(&plane, xs[0], xs[1], ys[1], px, pw, pb, relu, py)
+            exact_forward(&walk, px, pw, pb, relu, py)
         return 0
     if winograd_can(ws, g):
         tiling = tile_forward(xs, ws, ys, g.groups, g.pad_top, g.pad_left, g.stride_h, g.dilation_h,
@@ -157,6 +161,8 @@ cdef int forward(x,         # IN   (N, C, H, W)
             conv = describe_forward(xs, ws, ys, g)
             conv.relu = relu
             failed = convolve(&conv, pw, px, pb, py)
+            if not failed:
+                exact_forward(&walk, px, pw, pb, relu, py)
     if failed:
         raise MemoryError("conv2d: no scratch memory")
     return 0
@@ -172,6 +178,7 @@ cdef int backward_input(dy,        # IN   (N, K, P, Q)
     cdef real *pdx = <real *>fnn_data(dx, True, 4, sizeof(real), xs)
     cdef Geometry g = read_geometry(geo)
     cdef fnn_pool2d plane = describe_plane(xs, ws, ys, g)
+    cdef Walk walk
     cdef Tiling tiling
     cdef Block scratch = None
     cdef int failed = 0
@@ -180,9 +187,11 @@ cdef int backward_input(dy,        # IN   (N, K, P, Q)
     if ys[1] == 0:
         memset(pdx, 0, size_of(xs) * sizeof(real))
         return 0
+    walk = walk_of(&plane, xs[0], g.groups, ws)
     if is_depthwise(&plane, xs[1], ys[1], DEPTHWISE_IMAGE, g):
         with nogil:
             depthwise_input(&plane, xs[0], xs[1], ys[1], pdy, pw, pdx)
+            exact_input(&walk, pdy, pw, pdx)
         return 0
     if winograd_can(ws, g):
         tiling = tile_input(ys, ws, xs, g.groups, g.pad_top, g.pad_left, g.stride_h, g.dilation_h,
@@ -194,6 +203,8 @@ cdef int backward_input(dy,        # IN   (N, K, P, Q)
             failed = winograd_image(&tiling, pdy, pw, <const real *>NULL, pdx, <real *>scratch.data)
         else:
             failed = backward_input_direct(ys, ws, xs, g, pdy, pw, pdx)
+            if not failed:
+                exact_input(&walk, pdy, pw, pdx)
     if failed:
         raise MemoryError("conv2d: no scratch memory")
     return 0
@@ -226,6 +237,7 @@ cdef int backward_weight(dy,         # IN   (N, K, P, Q)
     cdef real *db = <real *>fnn_data(dbias, True, 1, sizeof(real), ignored)
     cdef Geometry g = read_geometry(geo)
     cdef fnn_pool2d plane
+    cdef Walk walk
     cdef Convolution conv
     cdef Tiling tiling
     cdef Block scratch = None
@@ -245,9 +257,11 @@ cdef int backward_weight(dy,         # IN   (N, K, P, Q)
         return 0
     if dw != NULL:
         plane = describe_plane(xs, ws, ys, g)
+        walk = walk_of(&plane, xs[0], g.groups, ws)
         if is_depthwise(&plane, xs[1], ys[1], DEPTHWISE_WEIGHT, g):
             with nogil:
                 depthwise_filters(&plane, xs[0], xs[1], ys[1], pdy, px, dw, db)
+                exact_weight(&walk, pdy, px, dw)
             return 0
     if dw != NULL and winograd_can(ws, g):
         tiling = tile_forward(xs, ws, ys, g.groups, g.pad_top, g.pad_left, g.stride_h, g.dilation_h,
@@ -260,8 +274,8 @@ cdef int backward_weight(dy,         # IN   (N, K, P, Q)
         if dw != NULL or db != NULL:
             conv = describe_forward(xs, ws, ys, g)
             failed = convolve_weight(&conv, pdy, px if dw != NULL else NULL, dw, db)
-            if scratch is not None and dw != NULL:
-                without_padding(&tiling, pdy, px, dw)
+            if not failed and dw != NULL:
+                exact_weight(&walk, pdy, px, dw)
     if failed:
         raise MemoryError("conv2d: no scratch memory")
     return 0
