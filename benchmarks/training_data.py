@@ -6,8 +6,40 @@ from pathlib import Path
 
 import numpy as np
 
+
+def spans(tags):
+    """The names of a row of tags: O is 0, B of type k is 2 * k - 1, I is 2 * k; what I follows no name begins one."""
+    found, first = set(), None
+    for n, tag in enumerate([*tags, 0]):
+        goes_on = first is not None and tag > 0 and tag % 2 == 0 and tag == 2 * ((tags[first] + 1) // 2)
+        if first is not None and not goes_on:
+            found.add((first, n, (tags[first] + 1) // 2))
+            first = None
+        if first is None and tag > 0:
+            first = n
+    return found
+
+
+def names_f1(output, target):
+    """The F1 of whole names; target -1 behind the end of a row."""
+    right = wanted = found = 0
+    for scores, tags in zip(output, target):
+        count = int((tags >= 0).sum())
+        ours, theirs = spans(scores.argmax(axis=0)[:count].tolist()), spans(tags[:count].tolist())
+        right, found, wanted = right + len(ours & theirs), found + len(ours), wanted + len(theirs)
+    return 2 * right / max(found + wanted, 1)
+
+
+def written(output, target):
+    """How often the likeliest letters, without the gaps between them, are the word."""
+    letters = output.argmax(axis=2)
+    return np.mean([row[row > 0].tolist() == word[word > 0].tolist() for row, word in zip(letters, target)])
+
+
 FIGURES = {  # of the outputs and the targets, by the loss
     "cross_entropy": lambda output, target: np.mean(output.argmax(axis=1) == target),
+    "names": names_f1,
+    "words": written,
     "binary": lambda output, target: np.mean((output > 0) == (target > 0)),
 }
 

@@ -7,6 +7,8 @@ import fastnn
 from fastnn import nn, optim
 from fastnn.optim.lr_scheduler import OneCycleLR
 
+PAIRS, HELD = 20_000, 2000  # of codespell's
+
 
 def watch_ball(options):
     import watch_ball as program
@@ -28,8 +30,47 @@ def train_mnist(options):
     return program.make_model(options.seed), plan, {"x": x, "y": y, "held_x": held_x, "held_y": held_y}
 
 
-PROGRAMS = {"watch_ball": watch_ball, "train_mnist": train_mnist}
-LOSSES = {"binary": nn.BCEWithLogitsLoss, "cross_entropy": nn.CrossEntropyLoss}
+def autocorrect(options):
+    """The first PAIRS of codespell's, without the made-up slips."""
+    import autocorrect as program
+
+    pairs = program.read_pairs(None)
+    order = np.random.default_rng(0).permutation(len(pairs))[:HELD + PAIRS]
+    parts = {"held_": order[:HELD], "": order[HELD:]}
+    arrays = {name + axis: program.encode([pairs[i][axis == "y"] for i in part], end)
+              for name, part in parts.items() for axis, end in (("x", program.END), ("y", program.NOTHING))}
+    rng = np.random.default_rng(options.seed)
+    plan = {"loss": "words", "lr": program.LR, "epochs": 3, "batch_size": program.BATCH, "clip_norm": 1.0}
+    return program.Speller(program.Reader(rng), rng), plan, arrays
+
+
+def tag_entities(options):
+    import tag_entities as program
+
+    train_part, dev_part, held = (program.read_sentences(options.data, name) for name in program.FILES)
+    (words, tags), (held_words, held_tags) = zip(*train_part, *dev_part), zip(*held)
+    vocabulary = program.Vocabulary(list(zip(words, tags)))
+    arrays = {"x": vocabulary.encode(words, tags), "y": program.encode_tags(tags),
+              "held_x": vocabulary.encode(held_words), "held_y": program.encode_tags(held_tags)}
+    plan = {"loss": "names", "lr": program.LR, "epochs": program.EPOCHS, "batch_size": program.BATCH, "clip_norm": 1.0}
+    return program.Tagger(vocabulary, True, np.random.default_rng(options.seed)), plan, arrays
+
+
+def word_loss():
+    from autocorrect import WordLoss
+
+    return WordLoss()
+
+
+def name_loss():
+    from tag_entities import NO_TAG, WEIGHT
+
+    return nn.CrossEntropyLoss(WEIGHT, ignore_index=NO_TAG)
+
+
+PROGRAMS = {"watch_ball": watch_ball, "train_mnist": train_mnist, "autocorrect": autocorrect,
+            "tag_entities": tag_entities}
+LOSSES = {"binary": nn.BCEWithLogitsLoss, "cross_entropy": nn.CrossEntropyLoss, "words": word_loss, "names": name_loss}
 
 
 def train(options):
@@ -42,6 +83,6 @@ def train(options):
     schedule = OneCycleLR(optimizer, plan["lr"], total_steps=plan["epochs"] * len(batches), cycle_momentum=False)
     history = fastnn.fit(
         model, LOSSES[plan["loss"]](), optimizer, batches, epochs=plan["epochs"], scheduler=schedule,
-        step_scheduler="batch", clip_norm=plan.get("clip_norm"), batch_size=500,
+        step_scheduler="batch", clip_norm=plan.get("clip_norm"), batch_size=HELD,
         validation=(arrays["held_x"], arrays["held_y"]), metrics={"figure": FIGURES[plan["loss"]]})
     return {"figures": history["val_figure"], "seconds": batches.seconds, "cpu": batches.cpu}
