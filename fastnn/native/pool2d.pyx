@@ -9,6 +9,9 @@ from ._table cimport fnn_pool2d
 
 cdef double NS_PER_PIXEL = 0.3
 
+cdef enum Kind:
+    MAX, MEAN, MEAN_WITH_PADDING    # means count the zeros of the padding or do not
+
 cdef struct Pooling:
     fnn_pool2d g
     Py_ssize_t planes, bands, rows    # a task is one of `bands` bands of a plane; `rows`: of what is written
@@ -18,30 +21,32 @@ cdef struct Pooling:
 
 def max_pool2d_forward(x, y, argmax, geo):
     if x.itemsize == 4:
-        max_forward[float](x, y, argmax, geo, NULL)
+        forward[float](MAX, x, y, argmax, geo, NULL)
     else:
-        max_forward[double](x, y, argmax, geo, NULL)
+        forward[double](MAX, x, y, argmax, geo, NULL)
 
 
 def max_pool2d_backward_input(dy, argmax, dx, geo):
     if dy.itemsize == 4:
-        max_backward[float](dy, argmax, dx, geo, NULL)
+        backward[float](MAX, dy, argmax, dx, geo, NULL)
     else:
-        max_backward[double](dy, argmax, dx, geo, NULL)
+        backward[double](MAX, dy, argmax, dx, geo, NULL)
 
 
 def avg_pool2d_forward(x, y, geo, count_include_pad):
+    cdef Kind kind = MEAN_WITH_PADDING if count_include_pad else MEAN
     if x.itemsize == 4:
-        avg_forward[float](x, y, geo, count_include_pad, NULL)
+        forward[float](kind, x, y, None, geo, NULL)
     else:
-        avg_forward[double](x, y, geo, count_include_pad, NULL)
+        forward[double](kind, x, y, None, geo, NULL)
 
 
 def avg_pool2d_backward_input(dy, dx, geo, count_include_pad):
+    cdef Kind kind = MEAN_WITH_PADDING if count_include_pad else MEAN
     if dy.itemsize == 4:
-        avg_backward[float](dy, dx, geo, count_include_pad, NULL)
+        backward[float](kind, dy, None, dx, geo, NULL)
     else:
-        avg_backward[double](dy, dx, geo, count_include_pad, NULL)
+        backward[double](kind, dy, None, dx, geo, NULL)
 
 
 cdef Pooling describe(geo, const Py_ssize_t *image, const Py_ssize_t *windows, bint backward) except *:
@@ -69,13 +74,12 @@ cdef Py_ssize_t begin(const Pooling *p, Py_ssize_t band) noexcept nogil:
     return min(p.rows, (p.rows + p.multiple - 1) // p.multiple * band // p.bands * p.multiple)
 
 
-cdef int max_forward(x,         # IN   (N, C, H, W)
-                     y,         # OUT  (N, C, P, Q)
-                     argmax,    # OUT  (N, C, P, Q) uint8 or int32, or None: the winners' taps
-                     geo, const real *dtype) except -1:
-    cdef Py_ssize_t image[4]
-    cdef Py_ssize_t windows[4]
-    cdef Py_ssize_t ignored[4]
+cdef int forward(Kind kind,
+                 x,         # IN   (N, C, H, W)
+                 y,         # OUT  (N, C, P, Q)
+                 argmax,    # OUT  (N, C, P, Q) uint8 or int32, or None: the winners' taps
+                 geo, const real *dtype) except -1:
+    cdef Py_ssize_t[4] image, windows, ignored
     cdef int tap_bytes = 0 if argmax is None else argmax.itemsize
     cdef const real *px = <const real *>fnn_data(x, False, 4, sizeof(real), image)
     cdef real *py = <real *>fnn_data(y, True, 4, sizeof(real), windows)
@@ -85,95 +89,52 @@ cdef int max_forward(x,         # IN   (N, C, H, W)
     with nogil:
         if p.threads == 1:
             for task in range(p.planes):
-                max_forward_task(&p, task, px, py, taps, tap_bytes)
+                forward_task(kind, &p, task, px, py, taps, tap_bytes)
         else:
             for task in prange(p.planes * p.bands, num_threads=p.threads, schedule="static"):
-                max_forward_task(&p, task, px, py, taps, tap_bytes)
+                forward_task(kind, &p, task, px, py, taps, tap_bytes)
     return 0
 
 
-cdef void max_forward_task(const Pooling *p, Py_ssize_t task, const real *x, real *y, char *taps,
-                           int tap_bytes) noexcept nogil:
+cdef void forward_task(Kind kind, const Pooling *p, Py_ssize_t task, const real *x, real *y, char *taps,
+                       int tap_bytes) noexcept nogil:
     cdef Py_ssize_t plane = task // p.bands, band = task % p.bands, windows = plane * p.g.out_h * p.g.out_w
-    max_pool2d(&p.g, begin(p, band), begin(p, band + 1), x + plane * p.g.in_h * p.g.in_w, y + windows,
-               taps + windows * tap_bytes if taps != NULL else NULL, tap_bytes)
+    x += plane * p.g.in_h * p.g.in_w
+    if kind == MAX:
+        max_pool2d(&p.g, begin(p, band), begin(p, band + 1), x, y + windows,
+                   taps + windows * tap_bytes if taps != NULL else NULL, tap_bytes)
+    else:
+        avg_pool2d(&p.g, begin(p, band), begin(p, band + 1), kind == MEAN_WITH_PADDING, x, y + windows)
 
 
-cdef int max_backward(dy,        # IN   (N, C, P, Q)
-                      argmax,    # IN   (N, C, P, Q) uint8 or int32: the winners' taps
-                      dx,        # OUT  (N, C, H, W)
-                      geo, const real *dtype) except -1:
-    cdef Py_ssize_t image[4]
-    cdef Py_ssize_t windows[4]
-    cdef int tap_bytes = argmax.itemsize
+cdef int backward(Kind kind,
+                  dy,        # IN   (N, C, P, Q)
+                  argmax,    # IN   (N, C, P, Q) uint8 or int32: the winners' taps; None for means
+                  dx,        # OUT  (N, C, H, W)
+                  geo, const real *dtype) except -1:
+    cdef Py_ssize_t[4] image, windows, ignored
+    cdef int tap_bytes = 0 if argmax is None else argmax.itemsize
     cdef const real *pdy = <const real *>fnn_data(dy, False, 4, sizeof(real), windows)
-    cdef const char *taps = <const char *>fnn_data(argmax, False, 4, tap_bytes, windows)
+    cdef const char *taps = <const char *>fnn_data(argmax, False, 4, tap_bytes, ignored)
     cdef real *pdx = <real *>fnn_data(dx, True, 4, sizeof(real), image)
     cdef Pooling p = describe(geo, image, windows, True)
     cdef Py_ssize_t task
     with nogil:
         if p.threads == 1:
             for task in range(p.planes):
-                max_backward_task(&p, task, pdy, taps, tap_bytes, pdx)
+                backward_task(kind, &p, task, pdy, taps, tap_bytes, pdx)
         else:
             for task in prange(p.planes * p.bands, num_threads=p.threads, schedule="static"):
-                max_backward_task(&p, task, pdy, taps, tap_bytes, pdx)
+                backward_task(kind, &p, task, pdy, taps, tap_bytes, pdx)
     return 0
 
 
-cdef void max_backward_task(const Pooling *p, Py_ssize_t task, const real *dy, const char *taps, int tap_bytes,
-                            real *dx) noexcept nogil:
+cdef void backward_task(Kind kind, const Pooling *p, Py_ssize_t task, const real *dy, const char *taps, int tap_bytes,
+                        real *dx) noexcept nogil:
     cdef Py_ssize_t plane = task // p.bands, band = task % p.bands, windows = plane * p.g.out_h * p.g.out_w
-    max_pool2d_grad(&p.g, begin(p, band), begin(p, band + 1), dy + windows, taps + windows * tap_bytes, tap_bytes,
-                    dx + plane * p.g.in_h * p.g.in_w)
-
-
-cdef int avg_forward(x,    # IN   (N, C, H, W)
-                     y,    # OUT  (N, C, P, Q)
-                     geo, bint include_pad, const real *dtype) except -1:
-    cdef Py_ssize_t image[4]
-    cdef Py_ssize_t windows[4]
-    cdef const real *px = <const real *>fnn_data(x, False, 4, sizeof(real), image)
-    cdef real *py = <real *>fnn_data(y, True, 4, sizeof(real), windows)
-    cdef Pooling p = describe(geo, image, windows, False)
-    cdef Py_ssize_t task
-    with nogil:
-        if p.threads == 1:
-            for task in range(p.planes):
-                avg_forward_task(&p, task, include_pad, px, py)
-        else:
-            for task in prange(p.planes * p.bands, num_threads=p.threads, schedule="static"):
-                avg_forward_task(&p, task, include_pad, px, py)
-    return 0
-
-
-cdef void avg_forward_task(const Pooling *p, Py_ssize_t task, bint include_pad, const real *x, real *y) noexcept nogil:
-    cdef Py_ssize_t plane = task // p.bands, band = task % p.bands
-    avg_pool2d(&p.g, begin(p, band), begin(p, band + 1), include_pad, x + plane * p.g.in_h * p.g.in_w,
-               y + plane * p.g.out_h * p.g.out_w)
-
-
-cdef int avg_backward(dy,    # IN   (N, C, P, Q)
-                      dx,    # OUT  (N, C, H, W)
-                      geo, bint include_pad, const real *dtype) except -1:
-    cdef Py_ssize_t image[4]
-    cdef Py_ssize_t windows[4]
-    cdef const real *pdy = <const real *>fnn_data(dy, False, 4, sizeof(real), windows)
-    cdef real *pdx = <real *>fnn_data(dx, True, 4, sizeof(real), image)
-    cdef Pooling p = describe(geo, image, windows, True)
-    cdef Py_ssize_t task
-    with nogil:
-        if p.threads == 1:
-            for task in range(p.planes):
-                avg_backward_task(&p, task, include_pad, pdy, pdx)
-        else:
-            for task in prange(p.planes * p.bands, num_threads=p.threads, schedule="static"):
-                avg_backward_task(&p, task, include_pad, pdy, pdx)
-    return 0
-
-
-cdef void avg_backward_task(const Pooling *p, Py_ssize_t task, bint include_pad, const real *dy,
-                            real *dx) noexcept nogil:
-    cdef Py_ssize_t plane = task // p.bands, band = task % p.bands
-    avg_pool2d_grad(&p.g, begin(p, band), begin(p, band + 1), include_pad, dy + plane * p.g.out_h * p.g.out_w,
-                    dx + plane * p.g.in_h * p.g.in_w)
+    dx += plane * p.g.in_h * p.g.in_w
+    if kind == MAX:
+        max_pool2d_grad(&p.g, begin(p, band), begin(p, band + 1), dy + windows, taps + windows * tap_bytes, tap_bytes,
+                        dx)
+    else:
+        avg_pool2d_grad(&p.g, begin(p, band), begin(p, band + 1), kind == MEAN_WITH_PADDING, dy + windows, dx)

@@ -27,16 +27,16 @@ def nearest2d_backward_input(dy, dx, rows, columns):
 
 def bilinear2d_forward(x, y, rows, columns):
     if x.itemsize == 4:
-        bilinear[float](x, y, rows, columns, NULL)
+        bilinear[float](False, x, y, rows, columns, NULL)
     else:
-        bilinear[double](x, y, rows, columns, NULL)
+        bilinear[double](False, x, y, rows, columns, NULL)
 
 
 def bilinear2d_backward_input(dy, dx, rows, columns):
     if dy.itemsize == 4:
-        bilinear_gradient[float](dy, dx, rows, columns, NULL)
+        bilinear[float](True, dx, dy, rows, columns, NULL)
     else:
-        bilinear_gradient[double](dy, dx, rows, columns, NULL)
+        bilinear[double](True, dx, dy, rows, columns, NULL)
 
 
 cdef int nearest_gradient(dy,         # IN   (N, C, P, Q)
@@ -68,15 +68,15 @@ cdef void add_nearest(const Axis *h, const Axis *w, const real *dy, real *dx) no
             row[w.low[q]] += dy[p * w.n + q]
 
 
-cdef int bilinear(x,          # IN   (N, C, H, W)
-                  y,          # OUT  (N, C, P, Q)
+cdef int bilinear(bint backward,
+                  x,          # IN   (N, C, H, W); backward: OUT, its gradient
+                  y,          # OUT  (N, C, P, Q); backward: IN, its gradient
                   rows,       # IN   low, high, share (P)
                   columns,    # IN   low, high, share (Q)
                   const real *dtype) except -1:
-    cdef Py_ssize_t inner[4]
-    cdef Py_ssize_t outer[4]
-    cdef const real *px = <const real *>fnn_data(x, False, 4, sizeof(real), inner)
-    cdef real *py = <real *>fnn_data(y, True, 4, sizeof(real), outer)
+    cdef Py_ssize_t[4] inner, outer
+    cdef real *px = <real *>fnn_data(x, backward, 4, sizeof(real), inner)
+    cdef real *py = <real *>fnn_data(y, not backward, 4, sizeof(real), outer)
     cdef Axis h = read_axis(rows[0], rows[1], rows[2], inner[2], sizeof(real))
     cdef Axis w = read_axis(columns[0], columns[1], columns[2], inner[3], sizeof(real))
     cdef Py_ssize_t plane, planes = outer[0] * outer[1]
@@ -86,7 +86,11 @@ cdef int bilinear(x,          # IN   (N, C, H, W)
         raise MemoryError("interpolate: no scratch memory")
     with nogil:
         for plane in prange(planes, num_threads=threads, schedule="static"):
-            blend(&h, &w, px + plane * h.size * w.size, py + plane * h.n * w.n, scratch + threadid() * w.size)
+            if backward:
+                add_blended(&h, &w, py + plane * h.n * w.n, px + plane * h.size * w.size,
+                            scratch + threadid() * w.size)
+            else:
+                blend(&h, &w, px + plane * h.size * w.size, py + plane * h.n * w.n, scratch + threadid() * w.size)
     fnn_free(scratch)
     return 0
 
@@ -104,29 +108,6 @@ cdef void blend(const Axis *h, const Axis *w, const real *x, real *y, real *betw
             between[i] = low[i] * (1 - s) + high[i] * s
         for q in range(w.n):
             y[p * w.n + q] = between[w.low[q]] * (1 - share[q]) + between[w.high[q]] * share[q]
-
-
-cdef int bilinear_gradient(dy,         # IN   (N, C, P, Q)
-                           dx,         # OUT  (N, C, H, W)
-                           rows,       # IN   low, high, share (P)
-                           columns,    # IN   low, high, share (Q)
-                           const real *dtype) except -1:
-    cdef Py_ssize_t outer[4]
-    cdef Py_ssize_t inner[4]
-    cdef const real *pdy = <const real *>fnn_data(dy, False, 4, sizeof(real), outer)
-    cdef real *pdx = <real *>fnn_data(dx, True, 4, sizeof(real), inner)
-    cdef Axis h = read_axis(rows[0], rows[1], rows[2], inner[2], sizeof(real))
-    cdef Axis w = read_axis(columns[0], columns[1], columns[2], inner[3], sizeof(real))
-    cdef Py_ssize_t plane, planes = outer[0] * outer[1]
-    cdef int threads = threads_for(NS_PER_PIXEL * planes * h.n * w.n, planes)
-    cdef real *scratch = <real *>fnn_alloc(threads * w.size * sizeof(real))
-    if scratch == NULL:
-        raise MemoryError("interpolate: no scratch memory")
-    with nogil:
-        for plane in prange(planes, num_threads=threads, schedule="static"):
-            add_blended(&h, &w, pdy + plane * h.n * w.n, pdx + plane * h.size * w.size, scratch + threadid() * w.size)
-    fnn_free(scratch)
-    return 0
 
 
 cdef void add_blended(const Axis *h, const Axis *w, const real *dy, real *dx, real *between) noexcept nogil:
