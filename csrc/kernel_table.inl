@@ -79,6 +79,27 @@ typedef struct {
     void (*gru_gates_backward)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, REAL *dh, const ptrdiff_t *order,
                                const REAL *dy, const REAL *gates, const REAL *h_prev, REAL *dgates);
 
+    /* units.inl, a row of n units: out = mask * old + (1 - mask) * fresh, fresh for a mask of NULL. out may be old. */
+    void (*zone)(ptrdiff_t n, const REAL *mask, const REAL *old, const REAL *fresh, REAL *out);
+    /* With d = dold + before: dnew = (1 - mask) * d + after, dold = mask * d. before, after: NULL for zeros. */
+    void (*zone_grad)(ptrdiff_t n, const REAL *mask, const REAL *before, const REAL *after, REAL *dold, REAL *dnew);
+    /* From u, the sums over x, and v, those over h, rows of n for each gate. drop multiplies the candidate, NULL: 1.
+     * Gradients: da, du, dv of the sums; to dh_prev and dc_prev theirs are added. rnn: kept is the candidate. */
+    void (*rnn_unit)(ptrdiff_t n, int relu, const REAL *u, const REAL *v, const REAL *drop, REAL *kept, REAL *h);
+    void (*rnn_unit_grad)(ptrdiff_t n, int relu, const REAL *dh, const REAL *drop, const REAL *kept, REAL *da);
+    /* u and v: r z n; gates: r z n q. */
+    void (*gru_unit)(ptrdiff_t n, const REAL *u, const REAL *v, const REAL *drop, const REAL *h_prev, REAL *gates,
+                     REAL *h);
+    void (*gru_unit_grad)(ptrdiff_t n, const REAL *dh, const REAL *drop, const REAL *gates, const REAL *h_prev,
+                          REAL *du, REAL *dv, REAL *dh_prev);
+    /* u, v and gates: i f g o. lstm_unit_grad leaves da's o to lstm_emit_grad: h = o tanh(c), gate is o. */
+    void (*lstm_unit)(ptrdiff_t n, const REAL *u, const REAL *v, const REAL *drop, const REAL *c_prev, REAL *gates,
+                      REAL *c);
+    void (*lstm_unit_grad)(ptrdiff_t n, const REAL *dc, const REAL *drop, const REAL *c_prev, const REAL *gates,
+                           REAL *da, REAL *dc_prev);
+    void (*lstm_emit)(ptrdiff_t n, const REAL *o, const REAL *c, REAL *h);
+    void (*lstm_emit_grad)(ptrdiff_t n, const REAL *dh, const REAL *gate, const REAL *c, REAL *da, REAL *dc);
+
     /* pool.inl: windows p0 <= p < p1 of the plane x (in_h, in_w), rows p0..p1-1 of y (out_h, out_w). The tap
      * r*kernel_w + s that won each window goes to taps (out_h, out_w) of uint8_t where tap_bytes is 1, of int32_t where
      * it is 4, or NULL. Of equal elements the first wins, a NaN wins over numbers, the last NaN over others. */

@@ -4,6 +4,7 @@
 #include "../simd/normal.h"
 #include "elementwise.inl"
 #include "gates.inl"
+#include "units.inl" /* on the loads and stores of gates.inl */
 #include "norm.inl"
 #include "gemm.inl"
 #include "gemv_chain.inl"
@@ -47,6 +48,16 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
         .rnn_gates_backward = NAME(rnn_gates_backward),
         .lstm_gates_backward = NAME(lstm_gates_backward),
         .gru_gates_backward = NAME(gru_gates_backward),
+        .zone = NAME(zone),
+        .zone_grad = NAME(zone_grad),
+        .rnn_unit = NAME(rnn_unit),
+        .rnn_unit_grad = NAME(rnn_unit_grad),
+        .gru_unit = NAME(gru_unit),
+        .gru_unit_grad = NAME(gru_unit_grad),
+        .lstm_unit = NAME(lstm_unit),
+        .lstm_unit_grad = NAME(lstm_unit_grad),
+        .lstm_emit = NAME(lstm_emit),
+        .lstm_emit_grad = NAME(lstm_emit_grad),
         .max_pool2d = NAME(max_pool2d),
         .max_pool2d_grad = NAME(max_pool2d_grad),
         .avg_pool2d = NAME(avg_pool2d),

@@ -160,7 +160,7 @@ def _normalisation(dnormal, raw, stats, live, weight, bias):
 
 def _rows(array, live):
     """The rows of all steps that were run, one behind the other."""
-    array = array.reshape(-1, array.shape[-1]) if array.size else np.empty((0, array.shape[-1]), array.dtype)
+    array = array.reshape(array.shape[0] * array.shape[1], array.shape[2])
     return array if live is None else array[live]
 
 

@@ -60,6 +60,24 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*gru_gates_backward)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, float *dh,
                                    const Py_ssize_t *order, const float *dy, const float *gates, const float *h_prev,
                                    float *dgates) noexcept nogil
+        void (*zone)(Py_ssize_t n, const float *mask, const float *old, const float *fresh, float *out) noexcept nogil
+        void (*zone_grad)(Py_ssize_t n, const float *mask, const float *before, const float *after, float *dold,
+                          float *dnew) noexcept nogil
+        void (*rnn_unit)(Py_ssize_t n, int relu, const float *u, const float *v, const float *drop, float *kept,
+                         float *h) noexcept nogil
+        void (*rnn_unit_grad)(Py_ssize_t n, int relu, const float *dh, const float *drop, const float *kept,
+                              float *da) noexcept nogil
+        void (*gru_unit)(Py_ssize_t n, const float *u, const float *v, const float *drop, const float *h_prev,
+                         float *gates, float *h) noexcept nogil
+        void (*gru_unit_grad)(Py_ssize_t n, const float *dh, const float *drop, const float *gates,
+                              const float *h_prev, float *du, float *dv, float *dh_prev) noexcept nogil
+        void (*lstm_unit)(Py_ssize_t n, const float *u, const float *v, const float *drop, const float *c_prev,
+                          float *gates, float *c) noexcept nogil
+        void (*lstm_unit_grad)(Py_ssize_t n, const float *dc, const float *drop, const float *c_prev,
+                               const float *gates, float *da, float *dc_prev) noexcept nogil
+        void (*lstm_emit)(Py_ssize_t n, const float *o, const float *c, float *h) noexcept nogil
+        void (*lstm_emit_grad)(Py_ssize_t n, const float *dh, const float *gate, const float *c, float *da,
+                               float *dc) noexcept nogil
         void (*pad_rows)(Py_ssize_t rows, Py_ssize_t before, Py_ssize_t n, Py_ssize_t after, const float *src,
                          Py_ssize_t src_rs, Py_ssize_t src_cs, float *dst) noexcept nogil
         void (*spread)(Py_ssize_t n, const float *src, float *dst, Py_ssize_t dst_cs) noexcept nogil
@@ -164,6 +182,25 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*gru_gates_backward)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, double *dh,
                                    const Py_ssize_t *order, const double *dy, const double *gates,
                                    const double *h_prev, double *dgates) noexcept nogil
+        void (*zone)(Py_ssize_t n, const double *mask, const double *old, const double *new,
+                     double *out) noexcept nogil
+        void (*zone_grad)(Py_ssize_t n, const double *mask, const double *before, const double *after, double *dold,
+                          double *dnew) noexcept nogil
+        void (*rnn_unit)(Py_ssize_t n, int relu, const double *u, const double *v, const double *drop, double *kept,
+                         double *h) noexcept nogil
+        void (*rnn_unit_grad)(Py_ssize_t n, int relu, const double *dh, const double *drop, const double *kept,
+                              double *da) noexcept nogil
+        void (*gru_unit)(Py_ssize_t n, const double *u, const double *v, const double *drop, const double *h_prev,
+                         double *gates, double *h) noexcept nogil
+        void (*gru_unit_grad)(Py_ssize_t n, const double *dh, const double *drop, const double *gates,
+                              const double *h_prev, double *du, double *dv, double *dh_prev) noexcept nogil
+        void (*lstm_unit)(Py_ssize_t n, const double *u, const double *v, const double *drop, const double *c_prev,
+                          double *gates, double *c) noexcept nogil
+        void (*lstm_unit_grad)(Py_ssize_t n, const double *dc, const double *drop, const double *c_prev,
+                               const double *gates, double *da, double *dc_prev) noexcept nogil
+        void (*lstm_emit)(Py_ssize_t n, const double *o, const double *c, double *h) noexcept nogil
+        void (*lstm_emit_grad)(Py_ssize_t n, const double *dh, const double *gate, const double *c, double *da,
+                               double *dc) noexcept nogil
         void (*pad_rows)(Py_ssize_t rows, Py_ssize_t before, Py_ssize_t n, Py_ssize_t after, const double *src,
                          Py_ssize_t src_rs, Py_ssize_t src_cs, double *dst) noexcept nogil
         void (*spread)(Py_ssize_t n, const double *src, double *dst, Py_ssize_t dst_cs) noexcept nogil

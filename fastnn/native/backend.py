@@ -6,7 +6,6 @@ from ..reference.resample import (
     adaptive_avg_pool2d_forward,
     nearest2d_forward,
 )
-from ..reference.variant import variant_backward, variant_forward
 from .activation import (
     elu_backward_input,
     elu_forward,
@@ -48,6 +47,7 @@ from .recurrent import (
 )
 from .resample import bilinear2d_backward_input, bilinear2d_forward, nearest2d_backward_input
 from .softmax import log_softmax_backward_input, log_softmax_forward, softmax_backward_input, softmax_forward
+from .variant import variant_backward, variant_forward
 
 __all__ = [
     "adaptive_avg_pool2d_backward_input",
