@@ -48,7 +48,7 @@ from .._typing import (
     Zoneout,
 )
 from ..functional._step import step
-from ..functional._variant import VariantContext, variant, variant_backward, variant_forward
+from ..functional._variant import variant, variant_forward
 from . import init
 from .cell import add_parameters
 from .recurrent_options import RecurrentOptions
@@ -108,6 +108,7 @@ class _Recurrent(RecurrentOptions, Generic[StateLike, State]):
         state: as `__call__` takes and returns it, None for zeros. The steps of a sequence give the bits of the whole.
         For inference: no dropout between layers. After the first calls no array is allocated: y_t and state' lie in
         the memory of earlier results that nobody holds any more. A result that is kept, or seen through a view, stays.
+        (With zoneout, proj_size or layer_norm they are new arrays.)
         Raises ValueError for a bidirectional layer, TypeError for a wrong or mixed dtype, ValueError for a shape that
         does not fit.
         """
@@ -119,14 +120,6 @@ class _Recurrent(RecurrentOptions, Generic[StateLike, State]):
         attributes = self.__dict__
         parameters = [attributes[name] for names in self._names for name in names]
         return step(self._op.__name__, x, state, parameters, self.hidden_size, **self._options())
-
-    def _step_with_options(self, x, state):
-        x = _check.array("x", x, (1, 2))
-        states, y, lasts = self._split("state", state, x.shape[:-1]), x[None], []
-        for k, given in enumerate(states):
-            y, last = variant(y, given, self._variant(k, y.shape, training=False))
-            lasts.append(last)
-        return y[0], self._stack(lasts)
 
     def _run(self, x, state, lengths, tape):
         """Return (y, state). A list as `tape` receives what the backward pass of each layer reads."""
@@ -184,11 +177,6 @@ class _Recurrent(RecurrentOptions, Generic[StateLike, State]):
             dy = dx if drop_ctx is None else F.dropout_backward(dx, drop_ctx)
         dx = None if dy is None else np.ascontiguousarray(self._swapped(dy))
         return dx, self._stack(dfirsts)
-
-    def _one_backward(self, dy, ctx, dstate, need_dx):
-        if isinstance(ctx, VariantContext):
-            return variant_backward(dy, ctx, dstate=dstate, need_dx=need_dx)
-        return self._op_backward(dy, ctx, dstate=dstate, need=(need_dx, True, True, True, True, True))
 
     def _half(self, dy, direction):
         """The part of dy that belongs to one direction's output."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from .. import _check
 from .._typing import Array, Shape
 from .._variant import Norm, Variant
-from ..functional._variant import drop_mask, zone_mask
+from ..functional._variant import VariantContext, drop_mask, variant, variant_backward, zone_mask
 from . import init
 from .op import OpLayer
 from .parameter import Parameter
@@ -27,6 +28,8 @@ class RecurrentOptions(OpLayer):
     _directions: int
     _rng: np.random.Generator
     _names: list[tuple[str, ...]]
+    _split: Callable[..., Any]
+    _stack: Callable[..., Any]
 
     def _set_options(self, recurrent_dropout: float, zoneout: float | tuple[float, float]) -> None:
         if self.proj_size >= self.hidden_size:
@@ -82,3 +85,16 @@ class RecurrentOptions(OpLayer):
         if training:
             return zone_mask(self._rng, p, (*rows, size), dtype)
         return np.full((1, 1, size), p, dtype)  # the expectation
+
+    def _step_with_options(self, x, state):
+        x = _check.array("x", x, (1, 2))
+        states, y, lasts = self._split("state", state, x.shape[:-1]), x[None], []
+        for k, given in enumerate(states):
+            y, last = variant(y, given, self._variant(k, y.shape, training=False))
+            lasts.append(last)
+        return y[0], self._stack(lasts)
+
+    def _one_backward(self, dy, ctx, dstate, need_dx):
+        if isinstance(ctx, VariantContext):
+            return variant_backward(dy, ctx, dstate=dstate, need_dx=need_dx)
+        return self._op_backward(dy, ctx, dstate=dstate, need=(need_dx, True, True, True, True, True))
