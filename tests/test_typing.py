@@ -92,7 +92,9 @@ def test_recurrent_layers_return_states() -> None:
     dx, (dh, dc) = lstm.forward(STEPS, state)[1](y, (None, state[1]))
     assert arrays(dx, dh, dc)
     assert backprop(None, state)[1] is None
-    assert arrays(*assert_type(nn.GRU(5, 6, dtype=np.float64)(STEPS), tuple[Array, Array]))
+    assert arrays(*assert_type(nn.GRU(5, 6, zoneout=0.1, dtype=np.float64)(STEPS), tuple[Array, Array]))
+    y_t, state_t = nn.LSTM(5, 6, proj_size=3, layer_norm=True, zoneout=(0.1, 0.2), dtype="float64").step(ROWS)
+    assert arrays(assert_type(y_t, Array), *assert_type(state_t, tuple[Array, Array]))
     assert arrays(assert_type(nn.RNNCell(5, 6, dtype=np.float64)(ROWS), Array))
 
 
