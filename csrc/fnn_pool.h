@@ -7,6 +7,9 @@
 /* What a pixel gathers: gradients of max pooling, of average pooling, of a depthwise convolution. */
 enum { FNN_GATHER_WINNERS, FNN_GATHER_SHARES, FNN_GATHER_PRODUCTS };
 
+/* What becomes of a window's pixels; FNN_POOL_MAX: of finite numbers. */
+enum { FNN_POOL_MAX, FNN_POOL_EXACT_MAX, FNN_POOL_MEAN };
+
 /* One axis of a window: where tap 0 lies, and which taps [low, high) lie on the image. */
 typedef struct {
     ptrdiff_t start, low, high;

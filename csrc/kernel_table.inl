@@ -100,18 +100,20 @@ typedef struct {
     void (*lstm_emit)(ptrdiff_t n, const REAL *o, const REAL *c, REAL *h);
     void (*lstm_emit_grad)(ptrdiff_t n, const REAL *dh, const REAL *gate, const REAL *c, REAL *da, REAL *dc);
 
-    /* pool.inl: windows p0 <= p < p1 of the plane x (in_h, in_w), rows p0..p1-1 of y (out_h, out_w). The tap
-     * r*kernel_w + s that won each window goes to taps (out_h, out_w) of uint8_t where tap_bytes is 1, of int32_t where
-     * it is 4, or NULL. Of equal elements the first wins, a NaN wins over numbers, the last NaN over others. */
-    void (*max_pool2d)(const fnn_pool2d *pool, ptrdiff_t p0, ptrdiff_t p1, const REAL *x, REAL *y, void *taps,
-                       int tap_bytes);
+    /* pool.inl: windows p0 <= p < p1 of the plane x (in_h, in_w), rows p0..p1-1 of y (out_h, out_w), or all windows of
+     * several planes, one after the other. The tap r*kernel_w + s that won each window goes to taps (out_h, out_w) of
+     * uint8_t where tap_bytes is 1, of int32_t where it is 4, or NULL. Of equal elements the first wins, a NaN wins
+     * over numbers, the last NaN over others. */
+    void (*max_pool2d)(const fnn_pool2d *pool, ptrdiff_t planes, ptrdiff_t p0, ptrdiff_t p1, const REAL *x, REAL *y,
+                       void *taps, int tap_bytes);
     /* pool.inl: rows h0 <= h < h1 of dx, h0 a multiple of stride_h. A pixel's gradients are added in the order of the
      * windows. */
     void (*max_pool2d_grad)(const fnn_pool2d *pool, ptrdiff_t h0, ptrdiff_t h1, const REAL *dy, const void *taps,
                             int tap_bytes, REAL *dx);
     /* pool.inl: means, each over the pixels of its window; include_pad: with the zeros of the padding, but not what
      * hangs over it. */
-    void (*avg_pool2d)(const fnn_pool2d *pool, ptrdiff_t p0, ptrdiff_t p1, int include_pad, const REAL *x, REAL *y);
+    void (*avg_pool2d)(const fnn_pool2d *pool, ptrdiff_t planes, ptrdiff_t p0, ptrdiff_t p1, int include_pad,
+                       const REAL *x, REAL *y);
     void (*avg_pool2d_grad)(const fnn_pool2d *pool, ptrdiff_t h0, ptrdiff_t h1, int include_pad, const REAL *dy,
                             REAL *dx);
 

@@ -87,3 +87,8 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
 #undef NAME
 #undef LANES
 #undef INLINE
+#undef EVERY_LANE
+#undef X86
+#undef X86_V
+#undef X86_TYPE
+#undef X86_PREFIX

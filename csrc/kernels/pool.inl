@@ -1,5 +1,7 @@
 /* Pooling of one plane: window by window for every configuration, and the choice of a faster way where there is one. */
 #include "pool_2x2.inl"
+#include "strip.inl"
+#include "pool_strip.inl"
 #include "pool_tile.inl"
 #include "pool_grad_tile.inl"
 
@@ -43,11 +45,9 @@ static REAL NAME(max_value)(ptrdiff_t n, const REAL *x)
         best = NAME(larger)(next, best);
         zeros += next * 0;
     }
-    for (int width = LANES; width > 1; width /= 2) {
+    for (int width = LANES; width > 1; width /= 2)
         best = NAME(larger)(NAME(even)(best, best), NAME(odd)(best, best));
-        zeros = NAME(even)(zeros, zeros) + NAME(odd)(zeros, zeros);
-    }
-    return zeros[0] == 0 && best[0] != 0 ? best[0] : NAME(max_run)(n, x, &tap);
+    return !NAME(has_nan)(zeros) && best[0] != 0 ? best[0] : NAME(max_run)(n, x, &tap);
 }
 
 static REAL NAME(sum_run)(ptrdiff_t n, const REAL *x)
@@ -98,18 +98,21 @@ static void NAME(max_windows)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, c
     }
 }
 
-static void NAME(max_pool2d)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, const REAL *x, REAL *y, void *taps,
-                             int tap_bytes)
+static void NAME(max_pool2d)(const fnn_pool2d *g, ptrdiff_t planes, ptrdiff_t p0, ptrdiff_t p1, const REAL *x, REAL *y,
+                             void *taps, int tap_bytes)
 {
-    NAME(pool_tile) tile;
-    if (fnn_is_2x2(g))
-        NAME(max_2x2)(g, p0, p1, x, y, taps, tap_bytes);
-    else if (fnn_is_global(g) || !NAME(plan_tile)(g, &tile))
-        NAME(max_windows)(g, p0, p1, x, y, taps, tap_bytes);
-    else if (taps == NULL)
-        NAME(max_tiles)(g, &tile, p0, p1, x, y);
-    else
-        NAME(max_tiles_with_taps)(g, &tile, p0, p1, x, y, taps, tap_bytes);
+    if (!fnn_is_global(g) && NAME(strips_fit)(g)) {
+        if (taps == NULL)
+            NAME(max_strips)(g, planes, p0, p1, x, y);
+        else
+            NAME(max_strips_with_taps)(g, planes, p0, p1, x, y, (char *)taps, tap_bytes);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < planes; i++) {
+        ptrdiff_t windows = i * g->out_h * g->out_w;
+        NAME(max_windows)(g, p0, p1, x + i * g->in_h * g->in_w, y + windows,
+                          taps == NULL ? NULL : (char *)taps + windows * tap_bytes, tap_bytes);
+    }
 }
 
 /* Windows in their order: the order in which each pixel's gradients are added. */
@@ -160,15 +163,15 @@ static void NAME(avg_windows)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, i
     }
 }
 
-static void NAME(avg_pool2d)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, int include_pad, const REAL *x, REAL *y)
+static void NAME(avg_pool2d)(const fnn_pool2d *g, ptrdiff_t planes, ptrdiff_t p0, ptrdiff_t p1, int include_pad,
+                             const REAL *x, REAL *y)
 {
-    NAME(pool_tile) tile;
-    if (fnn_is_2x2(g))
-        NAME(avg_2x2)(g, p0, p1, x, y);
-    else if (fnn_is_global(g) || !NAME(plan_tile)(g, &tile))
-        NAME(avg_windows)(g, p0, p1, include_pad, x, y);
-    else
-        NAME(avg_tiles)(g, &tile, p0, p1, include_pad, x, y);
+    if (!fnn_is_global(g) && NAME(strips_fit)(g)) {
+        NAME(avg_strips)(g, planes, p0, p1, include_pad, x, y);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < planes; i++)
+        NAME(avg_windows)(g, p0, p1, include_pad, x + i * g->in_h * g->in_w, y + i * g->out_h * g->out_w);
 }
 
 static void NAME(avg_scatter)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, int include_pad, const REAL *dy,

@@ -1,8 +1,7 @@
-/* 2x2 windows side by side, straight from the image: two rows are loaded, split into even and odd columns, and met.
- *
- * Vectors run over the end of a row. What they write there is garbage until the next row is written, so rows go in
- * ascending order; where there is no next row, they go by way of a local copy. */
-#define TAP_CELLS 1024 /* taps are widened and narrowed in runs of whole rows: byte conversions like long loops */
+/* Winners, and the gradients of 2x2 windows side by side. Vectors run over the end of a row. What they write there is
+ * garbage until the next row is written, so rows go in ascending order; where there is no next row, they go by way of a
+ * local copy. */
+#define TAP_CELLS 1024 /* taps are widened in runs of whole rows: byte conversions like long loops */
 
 typedef struct {
     NAME(v) value;
@@ -27,67 +26,6 @@ INLINE void NAME(meet_number)(NAME(winner) *best, NAME(v) candidate, NAME(vi) ta
 
 INLINE NAME(vi) NAME(broadcast_int)(INT x) { return x - (NAME(vi)){0}; }
 
-INLINE NAME(winner) NAME(pool_2x2_vector)(int is_max, const REAL *top, const REAL *bottom)
-{
-    NAME(v) a = NAME(load)(top), b = NAME(load)(top + LANES), c = NAME(load)(bottom), d = NAME(load)(bottom + LANES);
-    NAME(winner) best = {NAME(even)(a, b), {0}};
-    if (!is_max) {
-        best.value = (best.value + NAME(odd)(a, b) + NAME(even)(c, d) + NAME(odd)(c, d)) * (REAL)0.25;
-        return best;
-    }
-    NAME(meet)(&best, NAME(odd)(a, b), NAME(broadcast_int)(1));
-    NAME(meet)(&best, NAME(even)(c, d), NAME(broadcast_int)(2));
-    NAME(meet)(&best, NAME(odd)(c, d), NAME(broadcast_int)(3));
-    return best;
-}
-
-/* n <= LANES windows where whole vectors would leave the arrays. */
-INLINE void NAME(pool_2x2_rest)(int is_max, ptrdiff_t n, const REAL *top, const REAL *bottom, REAL *y, INT *taps)
-{
-    REAL rows[2][2 * LANES] = {{0}};
-    for (ptrdiff_t i = 0; i < 2 * n; i++) {
-        rows[0][i] = top[i];
-        rows[1][i] = bottom[i];
-    }
-    NAME(winner) best = NAME(pool_2x2_vector)(is_max, rows[0], rows[1]);
-    for (ptrdiff_t i = 0; i < n; i++) y[i] = best.value[i];
-    if (taps != NULL) NAME(store_int)(taps, best.tap);
-}
-
-/* One row of windows, columns q0 <= q < q1. */
-INLINE void NAME(pool_2x2_row)(int is_max, ptrdiff_t n, const REAL *top, const REAL *bottom, const REAL *x_end, REAL *y,
-                               REAL *y_end, INT *taps)
-{
-    for (ptrdiff_t q = 0; q < n; q += LANES) {
-        const REAL *low = bottom + 2 * q;
-        if (q + LANES > n && (x_end - low < 2 * LANES || y_end - (y + q) < LANES)) {
-            NAME(pool_2x2_rest)(is_max, n - q, top + 2 * q, low, y + q, taps == NULL ? NULL : taps + q);
-            return;
-        }
-        NAME(winner) best = NAME(pool_2x2_vector)(is_max, top + 2 * q, low);
-        NAME(store)(y + q, best.value);
-        if (taps != NULL) NAME(store_int)(taps + q, best.tap);
-    }
-}
-
-static void NAME(avg_2x2)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, const REAL *x, REAL *y)
-{
-    for (ptrdiff_t p = p0; p < p1; p++)
-        NAME(pool_2x2_row)(0, g->out_w, x + 2 * p * g->in_w, x + (2 * p + 1) * g->in_w, x + g->in_h * g->in_w,
-                           y + p * g->out_w, y + p1 * g->out_w, NULL);
-}
-
-static void NAME(narrow_taps)(ptrdiff_t n, const INT *from, void *taps, int tap_bytes, ptrdiff_t start)
-{
-    if (tap_bytes == 1) {
-        uint8_t *to = (uint8_t *)taps + start;
-        for (ptrdiff_t i = 0; i < n; i++) to[i] = (uint8_t)from[i];
-    } else {
-        int32_t *to = (int32_t *)taps + start;
-        for (ptrdiff_t i = 0; i < n; i++) to[i] = (int32_t)from[i];
-    }
-}
-
 /* to[i] = taps[start + i] for i < n, and up to LANES - 1 more. `size` counts all of taps. */
 INLINE void NAME(widen_taps)(ptrdiff_t n, const void *taps, int tap_bytes, ptrdiff_t start, ptrdiff_t size, INT *to)
 {
@@ -97,31 +35,6 @@ INLINE void NAME(widen_taps)(ptrdiff_t n, const void *taps, int tap_bytes, ptrdi
     for (; i < n && start + i + LANES <= size && tap_bytes == 1; i += LANES)
         for (ptrdiff_t j = 0; j < LANES; j++) to[i + j] = bytes[i + j];
     for (; i < n; i++) to[i] = tap_bytes == 1 ? bytes[i] : ints[i];
-}
-
-/* A run of windows whose taps fit their cells: several rows, or a part of one row. */
-static void NAME(max_2x2)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, const REAL *x, REAL *y, void *taps,
-                          int tap_bytes)
-{
-    INT cells[TAP_CELLS + LANES];
-    const REAL *x_end = x + g->in_h * g->in_w;
-    REAL *y_end = y + p1 * g->out_w;
-    ptrdiff_t width = fnn_min(g->out_w, TAP_CELLS), rows = TAP_CELLS / width;
-    if (taps == NULL) {
-        for (ptrdiff_t p = p0; p < p1; p++)
-            NAME(pool_2x2_row)(1, g->out_w, x + 2 * p * g->in_w, x + (2 * p + 1) * g->in_w, x_end, y + p * g->out_w,
-                               y_end, NULL);
-        return;
-    }
-    for (ptrdiff_t p = p0; p < p1; p += rows)
-        for (ptrdiff_t q = 0; q < g->out_w; q += width) {
-            ptrdiff_t n = fnn_min(width, g->out_w - q), n_rows = fnn_min(rows, p1 - p);
-            for (ptrdiff_t i = 0; i < n_rows; i++) {
-                const REAL *top = x + 2 * (p + i) * g->in_w + 2 * q;
-                NAME(pool_2x2_row)(1, n, top, top + g->in_w, x_end, y + (p + i) * g->out_w + q, y_end, cells + i * n);
-            }
-            NAME(narrow_taps)(n * n_rows, cells, taps, tap_bytes, p * g->out_w + q);
-        }
 }
 
 /* LANES windows' gradients to two rows of pixels. */

@@ -194,17 +194,6 @@ static int NAME(wino_dfilter)(ptrdiff_t n, const REAL *du, ptrdiff_t plane, REAL
     return finite != 0;
 }
 
-/* Fewer than LANES elements, in pieces of known size. */
-INLINE void NAME(copy_few)(REAL *dst, const REAL *src, ptrdiff_t n)
-{
-    _Pragma("GCC unroll 4") for (ptrdiff_t piece = LANES / 2; piece >= 1; piece /= 2)
-        if (n & piece) {
-            memcpy(dst, src, piece * sizeof(REAL));
-            dst += piece;
-            src += piece;
-        }
-}
-
 static void NAME(to_lanes)(ptrdiff_t pixels, ptrdiff_t channels, const REAL *src, ptrdiff_t ld, const REAL *end,
                            REAL *dst)
 {

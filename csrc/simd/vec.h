@@ -21,24 +21,35 @@ INLINE NAME(v) NAME(select)(NAME(vi) mask, NAME(v) x, NAME(v) y)
     return (NAME(v))((mask & (NAME(vi))x) | (~mask & (NAME(vi))y));
 }
 
-/* x > y ? x : y in each lane, y where either is NaN: one instruction on x86, but the compiler does not see it. */
-#if !defined(__x86_64__)
-#define LARGER(x, y) NAME(select)((x) > (y), x, y)
-#elif FNN_VEC_BYTES == 64 && REAL_BYTES == 4
-#define LARGER(x, y) (NAME(v))_mm512_max_ps((__m512)(x), (__m512)(y))
-#elif FNN_VEC_BYTES == 64
-#define LARGER(x, y) (NAME(v))_mm512_max_pd((__m512d)(x), (__m512d)(y))
-#elif FNN_VEC_BYTES == 32 && REAL_BYTES == 4
-#define LARGER(x, y) (NAME(v))_mm256_max_ps((__m256)(x), (__m256)(y))
+#if defined(__x86_64__) /* X86(max)(x, y): the intrinsic for such vectors of REAL */
+#if FNN_VEC_BYTES == 64
+#define X86_PREFIX _mm512_
+#define X86_TYPE __m512
 #elif FNN_VEC_BYTES == 32
-#define LARGER(x, y) (NAME(v))_mm256_max_pd((__m256d)(x), (__m256d)(y))
-#elif REAL_BYTES == 4
-#define LARGER(x, y) (NAME(v))_mm_max_ps((__m128)(x), (__m128)(y))
+#define X86_PREFIX _mm256_
+#define X86_TYPE __m256
 #else
-#define LARGER(x, y) (NAME(v))_mm_max_pd((__m128d)(x), (__m128d)(y))
+#define X86_PREFIX _mm_
+#define X86_TYPE __m128
 #endif
-INLINE NAME(v) NAME(larger)(NAME(v) x, NAME(v) y) { return LARGER(x, y); }
-#undef LARGER
+#if REAL_BYTES == 4
+#define X86(op) FNN_CONCAT(X86_PREFIX, FNN_CONCAT(op, _ps))
+#define X86_V X86_TYPE
+#else
+#define X86(op) FNN_CONCAT(X86_PREFIX, FNN_CONCAT(op, _pd))
+#define X86_V FNN_CONCAT(X86_TYPE, d)
+#endif
+#endif
+
+/* x > y ? x : y in each lane, y where either is NaN: one instruction on x86, but the compiler does not see it. */
+INLINE NAME(v) NAME(larger)(NAME(v) x, NAME(v) y)
+{
+#if defined(__x86_64__)
+    return (NAME(v))X86(max)((X86_V)x, (X86_V)y);
+#else
+    return NAME(select)(x > y, x, y);
+#endif
+}
 
 /* SHUFFLE(x, y, indices...): index j takes x[j], index LANES + j takes y[j]. The indices are literals. */
 #ifndef SHUFFLE
@@ -49,46 +60,136 @@ INLINE NAME(v) NAME(larger)(NAME(v) x, NAME(v) y) { return LARGER(x, y); }
 #endif
 #endif
 
-/* The low halves of two vectors interleaved: x0 y0 x1 y1 ..., and the high halves. */
+/* f(0), f(1), ... for each lane. */
 #if LANES == 16
-#define INDEX_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define INDEX_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define EVERY_LANE(f)                                                                                                  \
+    f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7), f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15)
 #elif LANES == 8
-#define INDEX_LOW 0, 8, 1, 9, 2, 10, 3, 11
-#define INDEX_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#define EVERY_LANE(f) f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7)
 #elif LANES == 4
-#define INDEX_LOW 0, 4, 1, 5
-#define INDEX_HIGH 2, 6, 3, 7
+#define EVERY_LANE(f) f(0), f(1), f(2), f(3)
 #else
-#define INDEX_LOW 0, 2
-#define INDEX_HIGH 1, 3
+#define EVERY_LANE(f) f(0), f(1)
 #endif
-INLINE NAME(v) NAME(zip_low)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX_LOW); }
-INLINE NAME(v) NAME(zip_high)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX_HIGH); }
-#undef INDEX_LOW
-#undef INDEX_HIGH
+
+/* The low halves of two vectors interleaved: x0 y0 x1 y1 ..., and the high halves. */
+#define INDEX(j) (j) / 2 + (j) % 2 * LANES
+INLINE NAME(v) NAME(zip_low)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, EVERY_LANE(INDEX)); }
+#undef INDEX
+#define INDEX(j) LANES / 2 + (j) / 2 + (j) % 2 * LANES
+INLINE NAME(v) NAME(zip_high)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, EVERY_LANE(INDEX)); }
+#undef INDEX
 
 /* The elements of two vectors at even places: x0 x2 ... y0 y2 ..., and at odd places. */
-#if LANES == 16
-#define INDEX_EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
-#define INDEX_EVEN_ODD 0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31
-#define INDEX_ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
-#elif LANES == 8
-#define INDEX_EVEN 0, 2, 4, 6, 8, 10, 12, 14
-#define INDEX_EVEN_ODD 0, 2, 4, 6, 9, 11, 13, 15
-#define INDEX_ODD 1, 3, 5, 7, 9, 11, 13, 15
-#elif LANES == 4
-#define INDEX_EVEN 0, 2, 4, 6
-#define INDEX_EVEN_ODD 0, 2, 5, 7
-#define INDEX_ODD 1, 3, 5, 7
+#define INDEX(j) 2 * (j)
+INLINE NAME(v) NAME(even)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, EVERY_LANE(INDEX)); }
+#undef INDEX
+#define INDEX(j) 2 * (j) + 1
+INLINE NAME(v) NAME(odd)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, EVERY_LANE(INDEX)); }
+#undef INDEX
+#define INDEX(j) 2 * (j) + ((j) >= LANES / 2)
+INLINE NAME(v) NAME(even_odd)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, EVERY_LANE(INDEX)); }
+#undef INDEX
+
+/* Elements t, t + 3, t + 6 ... of three vectors. Their places in a vector are all different, as 3 divides no power of
+ * two: two blends put them side by side, one permutation in order. */
+#define SOURCE(j) ((LANES % 3 == 1 ? (TAP) + 2 * (j) : 2 * (TAP) + (j)) % 3)
+#define INDEX_B(j) (j) + (SOURCE(j) == 1 ? LANES : 0)
+#define INDEX_C(j) (j) + (SOURCE(j) == 2 ? LANES : 0)
+#define INDEX(j) ((TAP) + 3 * (j)) % LANES
+#define EVERY_THIRD(a, b, c)                                                                                           \
+    NAME(v) mixed = SHUFFLE(a, b, EVERY_LANE(INDEX_B));                                                                \
+    mixed = SHUFFLE(mixed, c, EVERY_LANE(INDEX_C));                                                                    \
+    return SHUFFLE(mixed, mixed, EVERY_LANE(INDEX));
+#define TAP 0
+INLINE NAME(v) NAME(third_0)(NAME(v) a, NAME(v) b, NAME(v) c) { EVERY_THIRD(a, b, c) }
+#undef TAP
+#define TAP 1
+INLINE NAME(v) NAME(third_1)(NAME(v) a, NAME(v) b, NAME(v) c) { EVERY_THIRD(a, b, c) }
+#undef TAP
+#define TAP 2
+INLINE NAME(v) NAME(third_2)(NAME(v) a, NAME(v) b, NAME(v) c) { EVERY_THIRD(a, b, c) }
+#undef TAP
+#undef EVERY_THIRD
+#undef INDEX
+#undef INDEX_B
+#undef INDEX_C
+#undef SOURCE
+
+/* Lanes to read; the others are not touched. */
+#if defined(__x86_64__) && FNN_VEC_BYTES == 64
+#if REAL_BYTES == 4
+typedef __mmask16 NAME(mask);
 #else
-#define INDEX_EVEN 0, 2
-#define INDEX_EVEN_ODD 0, 3
-#define INDEX_ODD 1, 3
+typedef __mmask8 NAME(mask);
 #endif
-INLINE NAME(v) NAME(even)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX_EVEN); }
-INLINE NAME(v) NAME(odd)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX_ODD); }
-INLINE NAME(v) NAME(even_odd)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, INDEX_EVEN_ODD); }
-#undef INDEX_EVEN
-#undef INDEX_EVEN_ODD
-#undef INDEX_ODD
+#else
+typedef NAME(vi) NAME(mask);
+#endif
+
+/* Lanes low <= j < high. */
+INLINE NAME(mask) NAME(lanes_between)(ptrdiff_t low, ptrdiff_t high)
+{
+    low = low < 0 ? 0 : low > LANES ? LANES : low;
+    high = high < 0 ? 0 : high > LANES ? LANES : high;
+#if defined(__x86_64__) && FNN_VEC_BYTES == 64
+    return (NAME(mask))((1u << high) - 1) & (NAME(mask))~((1u << low) - 1);
+#else
+#define LANE(j) j
+    NAME(vi) lane = {EVERY_LANE(LANE)};
+#undef LANE
+    return (lane >= (INT)low) & (lane < (INT)high);
+#endif
+}
+
+/* p[j] in the lanes of the mask, fill[j] in the others. */
+INLINE NAME(v) NAME(load_lanes)(const REAL *p, NAME(mask) mask, NAME(v) fill)
+{
+#if defined(__x86_64__) && FNN_VEC_BYTES == 64
+    return (NAME(v))X86(mask_loadu)((X86_V)fill, mask, p);
+#elif defined(__x86_64__) && FNN_VEC_BYTES == 32
+    return NAME(select)(mask, (NAME(v))X86(maskload)(p, (__m256i)mask), fill);
+#else
+    if (mask[0] & mask[LANES - 1]) return NAME(load)(p);
+    for (int j = 0; j < LANES; j++)
+        if (mask[j]) fill[j] = p[j];
+    return fill;
+#endif
+}
+
+/* Fewer than LANES elements, in pieces of known size. */
+INLINE void NAME(copy_few)(REAL *dst, const REAL *src, ptrdiff_t n)
+{
+    _Pragma("GCC unroll 4") for (ptrdiff_t piece = LANES / 2; piece >= 1; piece /= 2)
+        if (n & piece) {
+            memcpy(dst, src, piece * sizeof(REAL));
+            dst += piece;
+            src += piece;
+        }
+}
+
+/* The first n lanes, n < LANES. */
+INLINE void NAME(store_few)(REAL *to, ptrdiff_t n, NAME(v) x)
+{
+#if defined(__x86_64__) && FNN_VEC_BYTES == 64
+    X86(mask_storeu)(to, (NAME(mask))((1u << n) - 1), (X86_V)x);
+#else
+    REAL few[LANES];
+    NAME(store)(few, x);
+    NAME(copy_few)(to, few, n);
+#endif
+}
+
+/* Whether a lane is NaN. */
+INLINE int NAME(has_nan)(NAME(v) x)
+{
+#if defined(__x86_64__) && FNN_VEC_BYTES == 64
+    return FNN_CONCAT(X86(cmp), _mask)((X86_V)x, (X86_V)x, _CMP_UNORD_Q) != 0;
+#elif defined(__x86_64__)
+    return X86(movemask)((X86_V)(x != x)) != 0;
+#else
+    REAL sum = 0;
+    for (int j = 0; j < LANES; j++) sum += x[j];
+    return sum != sum;
+#endif
+}

@@ -161,12 +161,12 @@ cdef inline void gru_gates_backward(Py_ssize_t rows, Py_ssize_t units, Py_ssize_
         isa.f64.gru_gates_backward(rows, units, hidden, dh, order, dy, gates, h_prev, dgates)
 
 
-cdef inline void max_pool2d(const fnn_pool2d *pool, Py_ssize_t p0, Py_ssize_t p1, const real *x, real *y, void *taps,
-                            int tap_bytes) noexcept nogil:
+cdef inline void max_pool2d(const fnn_pool2d *pool, Py_ssize_t planes, Py_ssize_t p0, Py_ssize_t p1, const real *x,
+                            real *y, void *taps, int tap_bytes) noexcept nogil:
     if real is float:
-        isa.f32.max_pool2d(pool, p0, p1, x, y, taps, tap_bytes)
+        isa.f32.max_pool2d(pool, planes, p0, p1, x, y, taps, tap_bytes)
     else:
-        isa.f64.max_pool2d(pool, p0, p1, x, y, taps, tap_bytes)
+        isa.f64.max_pool2d(pool, planes, p0, p1, x, y, taps, tap_bytes)
 
 
 cdef inline void max_pool2d_grad(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize_t h1, const real *dy,
@@ -177,12 +177,12 @@ cdef inline void max_pool2d_grad(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize
         isa.f64.max_pool2d_grad(pool, h0, h1, dy, taps, tap_bytes, dx)
 
 
-cdef inline void avg_pool2d(const fnn_pool2d *pool, Py_ssize_t p0, Py_ssize_t p1, bint include_pad, const real *x,
-                            real *y) noexcept nogil:
+cdef inline void avg_pool2d(const fnn_pool2d *pool, Py_ssize_t planes, Py_ssize_t p0, Py_ssize_t p1, bint include_pad,
+                            const real *x, real *y) noexcept nogil:
     if real is float:
-        isa.f32.avg_pool2d(pool, p0, p1, include_pad, x, y)
+        isa.f32.avg_pool2d(pool, planes, p0, p1, include_pad, x, y)
     else:
-        isa.f64.avg_pool2d(pool, p0, p1, include_pad, x, y)
+        isa.f64.avg_pool2d(pool, planes, p0, p1, include_pad, x, y)
 
 
 cdef inline void avg_pool2d_grad(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize_t h1, bint include_pad,

@@ -83,12 +83,12 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*spread)(Py_ssize_t n, const float *src, float *dst, Py_ssize_t dst_cs) noexcept nogil
         void (*gather)(Py_ssize_t k, const Py_ssize_t *off, Py_ssize_t pieces, const Py_ssize_t *from_,
                        const Py_ssize_t *lane, const float *src, float *dst, Py_ssize_t width) noexcept nogil
-        void (*max_pool2d)(const fnn_pool2d *pool, Py_ssize_t p0, Py_ssize_t p1, const float *x, float *y,
-                           void *taps, int tap_bytes) noexcept nogil
+        void (*max_pool2d)(const fnn_pool2d *pool, Py_ssize_t planes, Py_ssize_t p0, Py_ssize_t p1, const float *x,
+                           float *y, void *taps, int tap_bytes) noexcept nogil
         void (*max_pool2d_grad)(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize_t h1, const float *dy,
                                 const void *taps, int tap_bytes, float *dx) noexcept nogil
-        void (*avg_pool2d)(const fnn_pool2d *pool, Py_ssize_t p0, Py_ssize_t p1, int include_pad, const float *x,
-                           float *y) noexcept nogil
+        void (*avg_pool2d)(const fnn_pool2d *pool, Py_ssize_t planes, Py_ssize_t p0, Py_ssize_t p1, int include_pad,
+                           const float *x, float *y) noexcept nogil
         void (*avg_pool2d_grad)(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize_t h1, int include_pad,
                                 const float *dy, float *dx) noexcept nogil
         void (*depthwise)(const fnn_pool2d *plane, Py_ssize_t p0, Py_ssize_t p1, const float *x, const float *weight,
@@ -206,12 +206,12 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*spread)(Py_ssize_t n, const double *src, double *dst, Py_ssize_t dst_cs) noexcept nogil
         void (*gather)(Py_ssize_t k, const Py_ssize_t *off, Py_ssize_t pieces, const Py_ssize_t *from_,
                        const Py_ssize_t *lane, const double *src, double *dst, Py_ssize_t width) noexcept nogil
-        void (*max_pool2d)(const fnn_pool2d *pool, Py_ssize_t p0, Py_ssize_t p1, const double *x, double *y,
-                           void *taps, int tap_bytes) noexcept nogil
+        void (*max_pool2d)(const fnn_pool2d *pool, Py_ssize_t planes, Py_ssize_t p0, Py_ssize_t p1, const double *x,
+                           double *y, void *taps, int tap_bytes) noexcept nogil
         void (*max_pool2d_grad)(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize_t h1, const double *dy,
                                 const void *taps, int tap_bytes, double *dx) noexcept nogil
-        void (*avg_pool2d)(const fnn_pool2d *pool, Py_ssize_t p0, Py_ssize_t p1, int include_pad, const double *x,
-                           double *y) noexcept nogil
+        void (*avg_pool2d)(const fnn_pool2d *pool, Py_ssize_t planes, Py_ssize_t p0, Py_ssize_t p1, int include_pad,
+                           const double *x, double *y) noexcept nogil
         void (*avg_pool2d_grad)(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize_t h1, int include_pad,
                                 const double *dy, double *dx) noexcept nogil
         void (*depthwise)(const fnn_pool2d *plane, Py_ssize_t p0, Py_ssize_t p1, const double *x, const double *weight,

@@ -1,4 +1,4 @@
-"""Pooling and its gradients: one task a plane, or a band of its rows. Same names as reference/pool2d.py."""
+"""Pooling and its gradients: a task is a run of planes, or a band of one. Same names as reference/pool2d.py."""
 
 from cython.parallel cimport prange
 
@@ -14,9 +14,13 @@ cdef enum Kind:
 
 cdef struct Pooling:
     fnn_pool2d g
-    Py_ssize_t planes, bands, rows    # a task is one of `bands` bands of a plane; `rows`: of what is written
-    Py_ssize_t multiple               # bands begin at multiples of so many rows
+    Py_ssize_t planes, rows, multiple  # rows: of what is written; bands begin at multiples of so many rows
+    Py_ssize_t bands, tasks            # a task is one of `bands` bands of a plane, or a run of whole planes
+    Py_ssize_t in_size, out_size       # of a plane
     int threads
+
+cdef struct Part:
+    Py_ssize_t plane, planes, begin, end    # a task's planes and rows
 
 
 def max_pool2d_forward(x, y, argmax, geo):
@@ -63,15 +67,25 @@ cdef Pooling describe(geo, const Py_ssize_t *image, const Py_ssize_t *windows, b
     p.multiple = p.g.stride_h if backward else 1
     pixels = <double>p.planes * (p.g.in_h * p.g.in_w + p.g.out_h * p.g.out_w)
     p.threads = threads_for(NS_PER_PIXEL * pixels, p.planes * p.g.out_h)
-    p.bands = 1
+    p.in_size, p.out_size = p.g.in_h * p.g.in_w, p.g.out_h * p.g.out_w
+    p.bands, p.tasks = 1, p.threads
     if p.threads > 1 and p.planes < 4 * p.threads:
         p.bands = min(p.g.out_h, (4 * p.threads + p.planes - 1) // p.planes)
+        p.tasks = p.planes * p.bands
     return p
 
 
-cdef Py_ssize_t begin(const Pooling *p, Py_ssize_t band) noexcept nogil:
-    """The first row of a band, or the end of the last."""
-    return min(p.rows, (p.rows + p.multiple - 1) // p.multiple * band // p.bands * p.multiple)
+cdef Part part(const Pooling *p, Py_ssize_t task) noexcept nogil:
+    cdef Part own
+    cdef Py_ssize_t groups = (p.rows + p.multiple - 1) // p.multiple, band = task % p.bands
+    if p.bands == 1:
+        own.plane = p.planes * task // p.tasks
+        own.planes = p.planes * (task + 1) // p.tasks - own.plane
+    else:
+        own.plane, own.planes = task // p.bands, 1
+    own.begin = groups * band // p.bands * p.multiple
+    own.end = min(p.rows, groups * (band + 1) // p.bands * p.multiple)
+    return own
 
 
 cdef int forward(Kind kind,
@@ -88,23 +102,23 @@ cdef int forward(Kind kind,
     cdef Py_ssize_t task
     with nogil:
         if p.threads == 1:
-            for task in range(p.planes):
-                forward_task(kind, &p, task, px, py, taps, tap_bytes)
+            forward_task(kind, &p, 0, px, py, taps, tap_bytes)
         else:
-            for task in prange(p.planes * p.bands, num_threads=p.threads, schedule="static"):
+            for task in prange(p.tasks, num_threads=p.threads, schedule="static"):
                 forward_task(kind, &p, task, px, py, taps, tap_bytes)
     return 0
 
 
 cdef void forward_task(Kind kind, const Pooling *p, Py_ssize_t task, const real *x, real *y, char *taps,
                        int tap_bytes) noexcept nogil:
-    cdef Py_ssize_t plane = task // p.bands, band = task % p.bands, windows = plane * p.g.out_h * p.g.out_w
-    x += plane * p.g.in_h * p.g.in_w
+    cdef Part own = part(p, task)
+    cdef Py_ssize_t windows = own.plane * p.out_size
+    x += own.plane * p.in_size
     if kind == MAX:
-        max_pool2d(&p.g, begin(p, band), begin(p, band + 1), x, y + windows,
+        max_pool2d(&p.g, own.planes, own.begin, own.end, x, y + windows,
                    taps + windows * tap_bytes if taps != NULL else NULL, tap_bytes)
     else:
-        avg_pool2d(&p.g, begin(p, band), begin(p, band + 1), kind == MEAN_WITH_PADDING, x, y + windows)
+        avg_pool2d(&p.g, own.planes, own.begin, own.end, kind == MEAN_WITH_PADDING, x, y + windows)
 
 
 cdef int backward(Kind kind,
@@ -121,20 +135,21 @@ cdef int backward(Kind kind,
     cdef Py_ssize_t task
     with nogil:
         if p.threads == 1:
-            for task in range(p.planes):
-                backward_task(kind, &p, task, pdy, taps, tap_bytes, pdx)
+            backward_task(kind, &p, 0, pdy, taps, tap_bytes, pdx)
         else:
-            for task in prange(p.planes * p.bands, num_threads=p.threads, schedule="static"):
+            for task in prange(p.tasks, num_threads=p.threads, schedule="static"):
                 backward_task(kind, &p, task, pdy, taps, tap_bytes, pdx)
     return 0
 
 
 cdef void backward_task(Kind kind, const Pooling *p, Py_ssize_t task, const real *dy, const char *taps, int tap_bytes,
                         real *dx) noexcept nogil:
-    cdef Py_ssize_t plane = task // p.bands, band = task % p.bands, windows = plane * p.g.out_h * p.g.out_w
-    dx += plane * p.g.in_h * p.g.in_w
-    if kind == MAX:
-        max_pool2d_grad(&p.g, begin(p, band), begin(p, band + 1), dy + windows, taps + windows * tap_bytes, tap_bytes,
-                        dx)
-    else:
-        avg_pool2d_grad(&p.g, begin(p, band), begin(p, band + 1), kind == MEAN_WITH_PADDING, dy + windows, dx)
+    cdef Part own = part(p, task)
+    cdef Py_ssize_t plane, windows
+    for plane in range(own.plane, own.plane + own.planes):
+        windows = plane * p.out_size
+        if kind == MAX:
+            max_pool2d_grad(&p.g, own.begin, own.end, dy + windows, taps + windows * tap_bytes, tap_bytes,
+                            dx + plane * p.in_size)
+        else:
+            avg_pool2d_grad(&p.g, own.begin, own.end, kind == MEAN_WITH_PADDING, dy + windows, dx + plane * p.in_size)

@@ -1,0 +1,77 @@
+/* Strips of LANES windows side by side, straight from the image: the pixels under one tap of a strip are a vector. With
+ * stride s, s vectors that lie one after the other hold s taps, and are sorted into them in registers. Lanes outside
+ * the image are not read. */
+#define STRIP_STRIDE 4 /* longer strides, and longer ones than 1 with dilation, pick their pixels one at a time */
+#define STRIP_TAPS 32  /* the widest window that is worth it */
+#define STRIP_PIXELS (16384 / REAL_BYTES) /* of planes, or rows of them, that are gone through strip by strip: in L1 */
+
+typedef struct {
+    ptrdiff_t start; /* the image's column under the first window's first tap; negative in the padding */
+    ptrdiff_t in_w, kernel, stride, dilation; /* along a row */
+    NAME(mask) inside[STRIP_TAPS + STRIP_STRIDE];
+} NAME(strip);
+
+/* How a kernel for strips loads: the stride, or 0: one at a time. */
+INLINE int NAME(strip_stride)(const fnn_pool2d *g)
+{
+    int together = g->stride_w == 1 || (g->stride_w <= STRIP_STRIDE && g->dilation_w == 1);
+    return together ? (int)g->stride_w : 0;
+}
+
+INLINE void NAME(set_strip)(const fnn_pool2d *g, ptrdiff_t q, NAME(strip) *strip)
+{
+    ptrdiff_t stride = NAME(strip_stride)(g), start = q * g->stride_w - g->pad_w;
+    *strip = (NAME(strip)){.start = start, .in_w = g->in_w, .kernel = g->kernel_w, .stride = g->stride_w,
+                           .dilation = g->dilation_w};
+    for (ptrdiff_t tap = 0, i = 0; stride != 0 && tap < g->kernel_w; tap += stride)
+        for (ptrdiff_t piece = 0; piece < stride; piece++, i++) {
+            ptrdiff_t first = start + tap * g->dilation_w + piece * LANES;
+            strip->inside[i] = NAME(lanes_between)(-first, g->in_w - first);
+        }
+}
+
+/* The vectors of `stride` taps from `tap` on, in one row of the image; tap is a multiple of stride. */
+INLINE void NAME(load_taps)(int stride, const NAME(strip) *strip, ptrdiff_t tap, const REAL *row, NAME(v) fill,
+                            NAME(v) *taps)
+{
+    NAME(v) piece[STRIP_STRIDE] = {fill, fill, fill, fill};
+    const REAL *from = row + strip->start + tap * (stride == 1 ? strip->dilation : 1);
+    if (stride == 0) {
+        for (ptrdiff_t j = 0, w = strip->start + tap * strip->dilation; j < LANES; j++, w += strip->stride)
+            if (w >= 0 && w < strip->in_w) fill[j] = row[w];
+        taps[0] = fill;
+        return;
+    }
+    _Pragma("GCC unroll 4") for (int i = 0; i < stride; i++)
+        piece[i] = NAME(load_lanes)(from + i * LANES, strip->inside[tap + i], fill);
+    switch (stride) {
+    case 1: taps[0] = piece[0]; break;
+    case 2:
+        taps[0] = NAME(even)(piece[0], piece[1]);
+        taps[1] = NAME(odd)(piece[0], piece[1]);
+        break;
+    case 3:
+        taps[0] = NAME(third_0)(piece[0], piece[1], piece[2]);
+        taps[1] = NAME(third_1)(piece[0], piece[1], piece[2]);
+        taps[2] = NAME(third_2)(piece[0], piece[1], piece[2]);
+        break;
+    default: {
+        NAME(v) even_a = NAME(even)(piece[0], piece[1]), even_b = NAME(even)(piece[2], piece[3]);
+        NAME(v) odd_a = NAME(odd)(piece[0], piece[1]), odd_b = NAME(odd)(piece[2], piece[3]);
+        taps[0] = NAME(even)(even_a, even_b);
+        taps[1] = NAME(even)(odd_a, odd_b);
+        taps[2] = NAME(odd)(even_a, even_b);
+        taps[3] = NAME(odd)(odd_a, odd_b);
+    }
+    }
+}
+
+/* The first n lanes of a row of results; whole vectors up to `end`. Rows go in ascending order and the last strip goes
+ * first, so that what is written past n is still to be written. */
+INLINE void NAME(store_strip)(REAL *to, ptrdiff_t n, const REAL *end, NAME(v) x)
+{
+    if (n == LANES || end - to >= LANES)
+        NAME(store)(to, x);
+    else
+        NAME(store_few)(to, n, x);
+}
