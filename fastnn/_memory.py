@@ -10,6 +10,7 @@ import math
 import sys
 from _thread import _local  # what threading.local is; importing threading costs a millisecond
 from collections.abc import Callable, Sequence
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def recycled(shape: Shape, dtype: np.dtype[Any]) -> Array:
 
 def _first_held_by(arrays: Sequence[Array], references: int) -> Array | None:
     for array in arrays:
-        if sys.getrefcount(array) <= references:
+        if getrefcount(array) <= references:
             return array
     return None
 

@@ -34,9 +34,9 @@ def step(op: str, x: Any, state: Any, parameters: Sequence[Array | None], hidden
     dtype, shape = x.dtype, (len(parameters) // 4, *shape[:-1], hidden)
     if h is None:
         h, c = np.zeros(shape, dtype), np.zeros(shape, dtype) if is_lstm else None
-    for given in (h, c):
-        if given is not None and given.shape != shape:
-            raise ValueError(f"state: expected shape {shape} for x of shape {x.shape}, got {given.shape}")
+    elif h.shape != shape or (c is not None and c.shape != shape):
+        found = h.shape if h.shape != shape or c is None else c.shape
+        raise ValueError(f"state: expected shape {shape} for x of shape {x.shape}, got {found}")
     y, h_n = _memory.recycled(shape[1:], dtype), _memory.recycled(shape, dtype)
     c_n = _memory.recycled(shape, dtype) if is_lstm else None
     _backend.active().recurrent_step(op, x, h, c, parameters, y, h_n, c_n, nonlinearity)

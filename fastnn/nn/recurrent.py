@@ -119,7 +119,7 @@ class _Recurrent(RecurrentOptions, Generic[StateLike, State]):
             return self._step_with_options(x, state)
         attributes = self.__dict__
         parameters = [attributes[name] for names in self._names for name in names]
-        return step(self._op.__name__, x, state, parameters, self.hidden_size, **self._options())
+        return step(self._op.__name__, x, state, parameters, self.hidden_size, attributes.get("nonlinearity", "tanh"))
 
     def _run(self, x, state, lengths, tape):
         """Return (y, state). A list as `tape` receives what the backward pass of each layer reads."""

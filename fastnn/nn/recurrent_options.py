@@ -44,6 +44,7 @@ class RecurrentOptions(OpLayer):
         else:
             self.zoneout = self._zone_h = self._zone_c = _check.number("zoneout", zoneout, 0, 1)
         self._output_size = self.proj_size or self.hidden_size
+        self._always_has_options = bool(self.proj_size or self.layer_norm or self._zone_h or self._zone_c)
 
     def _add_option_parameters(self, suffix: str, dtype: np.dtype[Any]) -> None:
         hidden, rows = self.hidden_size, 4 * self.hidden_size
@@ -62,8 +63,7 @@ class RecurrentOptions(OpLayer):
                                                 "bias_ln_c"))
 
     def _has_options(self, training: bool) -> bool:
-        return bool(self.proj_size or self.layer_norm or self._zone_h or self._zone_c
-                    or (training and self.recurrent_dropout))
+        return self._always_has_options or (training and self.recurrent_dropout > 0)
 
     def _variant(self, k, shape, training):
         """The k-th layer and direction for an x of `shape`, (T, N, ...) or (T, ...), with masks drawn for it."""
