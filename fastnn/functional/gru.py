@@ -42,7 +42,7 @@ def gru_cell(x: ArrayLike, h: ArrayLike | None, weight_ih: ArrayLike, weight_hh:
     if out is None:
         done = _backend.active().recurrent_ready(GRU, True, x, h, weight_ih, weight_hh, bias_ih, bias_hh, False, False)
         if done is not None:
-            return done  # type: ignore[no-any-return]
+            return done
     return _gru_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, out, keep=False)[0]
 
 
@@ -77,7 +77,7 @@ def gru(x: ArrayLike, state: ArrayLike | None, weight_ih: ArrayLike, weight_hh: 
         done = _backend.active().recurrent_ready(GRU, False, x, state, weight_ih, weight_hh, bias_ih, bias_hh, reverse,
                                                  False)
         if done is not None:
-            return done  # type: ignore[no-any-return]
+            return done
     return _gru(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, keep=False)[0]
 
 

@@ -44,7 +44,7 @@ def lstm_cell(x: ArrayLike, state: StatePairLike | None, weight_ih: ArrayLike, w
     """
     done = _backend.active().recurrent_ready(LSTM, True, x, state, weight_ih, weight_hh, bias_ih, bias_hh, False, False)
     if done is not None:
-        return done  # type: ignore[no-any-return]
+        return done
     return _lstm_cell(x, state, weight_ih, weight_hh, bias_ih, bias_hh, keep=False)[0]
 
 
@@ -81,7 +81,7 @@ def lstm(x: ArrayLike, state: StatePairLike | None, weight_ih: ArrayLike, weight
         done = _backend.active().recurrent_ready(LSTM, False, x, state, weight_ih, weight_hh, bias_ih, bias_hh, reverse,
                                                  False)
         if done is not None:
-            return done  # type: ignore[no-any-return]
+            return done
     return _lstm(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, keep=False)[0]
 
 

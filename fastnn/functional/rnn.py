@@ -40,11 +40,11 @@ def rnn_cell(x: ArrayLike, h: ArrayLike | None, weight_ih: ArrayLike, weight_hh:
     Returns h' in h's shape. Raises TypeError for a wrong or mixed dtype, ValueError for a shape that does not fit.
     Source: J. L. Elman, "Finding structure in time", Cognitive Science 14, 1990.
     """
-    if out is None and type(nonlinearity) is str and nonlinearity in NONLINEARITIES:
+    if out is None and isinstance(nonlinearity, str) and nonlinearity in NONLINEARITIES:
         done = _backend.active().recurrent_ready(RNN, True, x, h, weight_ih, weight_hh, bias_ih, bias_hh, False,
                                                  nonlinearity == "relu")
         if done is not None:
-            return done  # type: ignore[no-any-return]
+            return done
     return _rnn_cell(x, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity, out, keep=False)[0]
 
 
@@ -75,11 +75,11 @@ def rnn(x: ArrayLike, state: ArrayLike | None, weight_ih: ArrayLike, weight_hh: 
     Returns y: (T, N, H) or (T, H), every step's state, and the last state, in the shape of `state`.
     Raises TypeError for a wrong or mixed dtype, ValueError for a shape or a length that does not fit.
     """
-    if lengths is None and type(reverse) is bool and type(nonlinearity) is str and nonlinearity in NONLINEARITIES:
+    if lengths is None and type(reverse) is bool and isinstance(nonlinearity, str) and nonlinearity in NONLINEARITIES:
         done = _backend.active().recurrent_ready(RNN, False, x, state, weight_ih, weight_hh, bias_ih, bias_hh, reverse,
                                                  nonlinearity == "relu")
         if done is not None:
-            return done  # type: ignore[no-any-return]
+            return done
     return _rnn(x, state, weight_ih, weight_hh, bias_ih, bias_hh, lengths, reverse, nonlinearity, keep=False)[0]
 
 
