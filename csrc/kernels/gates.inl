@@ -1,30 +1,77 @@
 /* What follows the products of a recurrent step. Each function is the only place of its arithmetic, so that it rounds
  * the same way for every tile, split and mode. Vectors of fewer than LANES units are loaded and stored in part. */
+#if FNN_VEC_BYTES == 64 && REAL_BYTES == 4
+#define LOAD_SOME(p, n) _mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), p)
+#define STORE_SOME(p, n, x) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1), x)
+#elif FNN_VEC_BYTES == 64
+#define LOAD_SOME(p, n) _mm512_maskz_loadu_pd((__mmask8)((1u << (n)) - 1), p)
+#define STORE_SOME(p, n, x) _mm512_mask_storeu_pd(p, (__mmask8)((1u << (n)) - 1), x)
+#endif
+
 INLINE NAME(v) NAME(load_part)(const REAL *p, ptrdiff_t n)
 {
     if (n >= LANES) return NAME(load)(p);
+#ifdef LOAD_SOME
+    return LOAD_SOME(p, n);
+#else
     REAL part[LANES] = {0};
     for (ptrdiff_t i = 0; i < n; i++) part[i] = p[i];
     return NAME(load)(part);
+#endif
 }
 
 INLINE void NAME(store_part)(REAL *p, ptrdiff_t n, NAME(v) x)
 {
     if (n >= LANES) NAME(store)(p, x);
+#ifdef STORE_SOME
+    else STORE_SOME(p, n, x);
+#else
     else
         for (ptrdiff_t i = 0; i < n; i++) p[i] = x[i];
+#endif
+}
+#undef LOAD_SOME
+#undef STORE_SOME
+
+/* Vectors of units that are worked on side by side, as many as the registers hold: those of a row, then those of the
+ * next; where they do not come out even the last one is done twice. */
+#define SIDE (FNN_VEC_BYTES == 64 ? 2 : 1)
+#define EACH(n) _Pragma("GCC unroll 4") for (int i = 0; i < (n); i++)
+
+INLINE void NAME(next_place)(ptrdiff_t *r, ptrdiff_t *u, ptrdiff_t rows, ptrdiff_t units, int is_last)
+{
+    ptrdiff_t next = *u + LANES < units ? *u + LANES : 0;
+    if (next == 0 && *r + 1 == rows && !is_last) return;
+    *r += next == 0;
+    *u = next;
+}
+
+/* x * y, rounded: beside another product in a sum, the compiler may otherwise fuse now the one and now the other. */
+INLINE NAME(v) NAME(product)(NAME(v) x, NAME(v) y)
+{
+    NAME(v) xy = x * y;
+    NOT_FOLDED(xy);
+    return xy;
 }
 
 static void NAME(rnn_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, int relu, const REAL *tile,
                             ptrdiff_t tile_rs, const ptrdiff_t *order, REAL *y, REAL *h)
 {
-    for (ptrdiff_t r = 0; r < rows; r++) {
-        ptrdiff_t at = (order == NULL ? r : order[r]) * hidden;
-        for (ptrdiff_t u = 0; u < units; u += LANES) {
-            NAME(v) a = NAME(load)(tile + r * tile_rs + u);
-            NAME(v) h_new = relu ? NAME(select)(a <= 0, NAME(broadcast)(0), a) : NAME(tanh)(a);
-            NAME(store_part)(y + at + u, units - u, h_new);
-            if (h != NULL) NAME(store_part)(h + r * hidden + u, units - u, h_new);
+    for (ptrdiff_t r = 0, u = 0; r < rows;) {
+        ptrdiff_t at[2 * SIDE], by_place[2 * SIDE], count[2 * SIDE];
+        NAME(v) a[2 * SIDE];
+        EACH(2 * SIDE) {
+            a[i] = NAME(load)(tile + r * tile_rs + u);
+            at[i] = (order == NULL ? r : order[r]) * hidden + u;
+            by_place[i] = r * hidden + u;
+            count[i] = units - u;
+            NAME(next_place)(&r, &u, rows, units, i == 2 * SIDE - 1);
+        }
+        if (relu) EACH(2 * SIDE) a[i] = NAME(select)(a[i] <= 0, NAME(broadcast)(0), a[i]);
+        else NAME(tanhs)(2 * SIDE, a);
+        EACH(2 * SIDE) {
+            NAME(store_part)(y + at[i], count[i], a[i]);
+            if (h != NULL) NAME(store_part)(h + by_place[i], count[i], a[i]);
         }
     }
 }
@@ -32,48 +79,72 @@ static void NAME(rnn_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, i
 static void NAME(lstm_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *tile, ptrdiff_t tile_gs,
                              const ptrdiff_t *order, REAL *c, REAL *y, REAL *h, REAL *gates, REAL *cells)
 {
-    for (ptrdiff_t r = 0; r < rows; r++)
-        for (ptrdiff_t u = 0; u < units; u += LANES) {
-            ptrdiff_t at = (order == NULL ? r : order[r]) * hidden + u, count = units - u;
+    for (ptrdiff_t r = 0, u = 0; r < rows;) {
+        ptrdiff_t at[SIDE], by_place[SIDE], kept[SIDE], count[SIDE];
+        NAME(v) ifo[3 * SIDE], g[SIDE], c_new[SIDE], h_new[SIDE];
+        EACH(SIDE) {
             const REAL *a = tile + r * 4 * tile_gs + u;
-            NAME(v) i = NAME(sigmoid)(NAME(load)(a)), f = NAME(sigmoid)(NAME(load)(a + tile_gs));
-            NAME(v) g = NAME(tanh)(NAME(load)(a + 2 * tile_gs)), o = NAME(sigmoid)(NAME(load)(a + 3 * tile_gs));
-            NAME(v) c_new = f * NAME(load_part)(c + at, count) + i * g, h_new = o * NAME(tanh)(c_new);
-            NAME(store_part)(c + at, count, c_new);
-            NAME(store_part)(y + at, count, h_new);
-            if (h != NULL) NAME(store_part)(h + r * hidden + u, count, h_new);
+            ptrdiff_t row = (order == NULL ? r : order[r]) * hidden;
+            at[i] = row + u, by_place[i] = r * hidden + u, kept[i] = 4 * row + u, count[i] = units - u;
+            ifo[3 * i] = NAME(load)(a), ifo[3 * i + 1] = NAME(load)(a + tile_gs);
+            ifo[3 * i + 2] = NAME(load)(a + 3 * tile_gs), g[i] = NAME(load)(a + 2 * tile_gs);
+            c_new[i] = NAME(load_part)(c + at[i], count[i]);
+            NAME(next_place)(&r, &u, rows, units, i == SIDE - 1);
+        }
+        NAME(sigmoids)(SIDE == 1 ? 2 : 3 * SIDE, ifo);
+        if (SIDE == 1) NAME(sigmoids)(1, ifo + 2);
+        NAME(tanhs)(SIDE, g);
+        EACH(SIDE) h_new[i] = c_new[i] = ifo[3 * i + 1] * c_new[i] + NAME(product)(ifo[3 * i], g[i]);
+        NAME(tanhs)(SIDE, h_new);
+        EACH(SIDE) {
+            h_new[i] *= ifo[3 * i + 2];
+            NAME(store_part)(c + at[i], count[i], c_new[i]);
+            NAME(store_part)(y + at[i], count[i], h_new[i]);
+            if (h != NULL) NAME(store_part)(h + by_place[i], count[i], h_new[i]);
             if (gates != NULL) {
-                REAL *to = gates + 4 * (at - u) + u;
-                NAME(store_part)(to, count, i);
-                NAME(store_part)(to + hidden, count, f);
-                NAME(store_part)(to + 2 * hidden, count, g);
-                NAME(store_part)(to + 3 * hidden, count, o);
-                NAME(store_part)(cells + at, count, c_new);
+                NAME(store_part)(gates + kept[i], count[i], ifo[3 * i]);
+                NAME(store_part)(gates + kept[i] + hidden, count[i], ifo[3 * i + 1]);
+                NAME(store_part)(gates + kept[i] + 2 * hidden, count[i], g[i]);
+                NAME(store_part)(gates + kept[i] + 3 * hidden, count[i], ifo[3 * i + 2]);
+                NAME(store_part)(cells + at[i], count[i], c_new[i]);
             }
         }
+    }
 }
 
 static void NAME(gru_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *tile, ptrdiff_t tile_gs,
                             const REAL *h_prev, const ptrdiff_t *order, REAL *y, REAL *h, REAL *gates)
 {
-    for (ptrdiff_t row = 0; row < rows; row++)
-        for (ptrdiff_t u = 0; u < units; u += LANES) {
-            ptrdiff_t at = (order == NULL ? row : order[row]) * hidden + u, count = units - u;
-            const REAL *a = tile + row * 4 * tile_gs + u;
-            NAME(v) r = NAME(sigmoid)(NAME(load)(a + tile_gs)), z = NAME(sigmoid)(NAME(load)(a + 2 * tile_gs));
-            NAME(v) q = NAME(load)(a + 3 * tile_gs), n = NAME(tanh)(NAME(load)(a) + r * q);
-            NAME(v) h_new = (1 - z) * n + z * NAME(load_part)(h_prev + row * hidden + u, count);
-            NAME(store_part)(y + at, count, h_new);
-            if (h != NULL) NAME(store_part)(h + row * hidden + u, count, h_new);
+    for (ptrdiff_t r = 0, u = 0; r < rows;) {
+        ptrdiff_t at[SIDE], by_place[SIDE], kept[SIDE], count[SIDE];
+        NAME(v) rz[2 * SIDE], n[SIDE], q[SIDE], h_new[SIDE];
+        EACH(SIDE) {
+            const REAL *a = tile + r * 4 * tile_gs + u;
+            ptrdiff_t row = (order == NULL ? r : order[r]) * hidden;
+            at[i] = row + u, by_place[i] = r * hidden + u, kept[i] = 4 * row + u, count[i] = units - u;
+            n[i] = NAME(load)(a), rz[2 * i] = NAME(load)(a + tile_gs);
+            rz[2 * i + 1] = NAME(load)(a + 2 * tile_gs), q[i] = NAME(load)(a + 3 * tile_gs);
+            h_new[i] = NAME(load_part)(h_prev + by_place[i], count[i]);
+            NAME(next_place)(&r, &u, rows, units, i == SIDE - 1);
+        }
+        NAME(sigmoids)(2 * SIDE, rz);
+        EACH(SIDE) n[i] += rz[2 * i] * q[i];
+        NAME(tanhs)(SIDE, n);
+        EACH(SIDE) {
+            h_new[i] = (1 - rz[2 * i + 1]) * n[i] + NAME(product)(rz[2 * i + 1], h_new[i]);
+            NAME(store_part)(y + at[i], count[i], h_new[i]);
+            if (h != NULL) NAME(store_part)(h + by_place[i], count[i], h_new[i]);
             if (gates != NULL) {
-                REAL *to = gates + 4 * (at - u) + u;
-                NAME(store_part)(to, count, r);
-                NAME(store_part)(to + hidden, count, z);
-                NAME(store_part)(to + 2 * hidden, count, n);
-                NAME(store_part)(to + 3 * hidden, count, q);
+                NAME(store_part)(gates + kept[i], count[i], rz[2 * i]);
+                NAME(store_part)(gates + kept[i] + hidden, count[i], rz[2 * i + 1]);
+                NAME(store_part)(gates + kept[i] + 2 * hidden, count[i], n[i]);
+                NAME(store_part)(gates + kept[i] + 3 * hidden, count[i], q[i]);
             }
         }
+    }
 }
+#undef SIDE
+#undef EACH
 
 static void NAME(rnn_gates_backward)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, int relu, const REAL *dh,
                                      const ptrdiff_t *order, const REAL *dy, const REAL *y, REAL *dgates)

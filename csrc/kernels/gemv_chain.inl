@@ -1,7 +1,7 @@
 /* W x with W's rows in memory, each output one sequential chain: squares of W are transposed in registers, since the
  * outputs have to stand in the lanes. Vectors of at most 256 bits, whose shuffles are the cheapest. */
 #define PART (16 / REAL_BYTES) /* elements of 128 bits: the taps of a square */
-#define NOT_FOLDED(pointer) __asm__("" : "+r"(pointer))
+#define ONE_ADDRESS(pointer) __asm__("" : "+r"(pointer))
 #define SHORT_ROW (256 / REAL_BYTES) /* no more than the processor's own prefetching misses at the start of each row */
 
 #if defined(__AVX2__) && REAL_BYTES == 4
@@ -72,7 +72,7 @@ INLINE void NAME(gemv_chain_groups)(int n, ptrdiff_t k, const REAL *w, ptrdiff_t
     for (; t + PART <= k; t += PART) {
         const REAL *rows = w + t;
         _Pragma("GCC unroll 4") for (int g = 0; g < n; g++) {
-            NOT_FOLDED(rows); /* one address for all rows: there are no registers for 32 */
+            ONE_ADDRESS(rows); /* one address for all rows: there are no registers for 32 */
             sum[g] = NAME(add_square)(sum[g], 0, rows, w_rs, x + t);
             rows += GROUP * w_rs;
             if (fetch)
@@ -129,7 +129,7 @@ static void NAME(gemv_chain)(ptrdiff_t rows, ptrdiff_t k, const REAL *w, ptrdiff
 
 #undef PART
 #undef SHORT_ROW
-#undef NOT_FOLDED
+#undef ONE_ADDRESS
 #undef GROUP
 #undef LOAD_GROUP
 #undef STORE_GROUP

@@ -49,15 +49,36 @@ INLINE NAME(v) NAME(at_least)(NAME(v) x, REAL low) { return NAME(select)(x < low
 INLINE NAME(v) NAME(at_most)(NAME(v) x, REAL high) { return NAME(select)(x > high, NAME(broadcast)(high), x); }
 #endif
 
-/* e^r - 1 and n, of x = n ln 2 + r; n as a number, and shifted into the low bits of *shifted. */
-INLINE NAME(v) NAME(reduced_expm1)(NAME(v) x, NAME(v) *n, NAME(v) *shifted)
+/* `count` vectors side by side: each alone is one long chain, in which every instruction waits for the one before. */
+#define SIDE_MOST 8
+#define EACH _Pragma("GCC unroll 8") for (int i = 0; i < count; i++)
+
+/* A constant in a register, for all vectors that it is used with, and from one turn of a loop to the next. */
+INLINE NAME(v) NAME(constant)(REAL c)
+{
+    NAME(v) x = NAME(broadcast)(c);
+    NOT_FOLDED(x);
+    return x;
+}
+
+/* e^r - 1, in place of x = n ln 2 + r, and n: as a number, and shifted into the low bits of `shifted`. */
+INLINE void NAME(reduced_expm1s)(int count, NAME(v) *x, NAME(v) *n, NAME(v) *shifted)
 {
     static const REAL c[] = {EXP_COEFFICIENTS};
-    *shifted = x * (REAL)1.4426950408889634074 + ROUND_SHIFT;
-    *n = *shifted - ROUND_SHIFT;
-    NAME(v) r = (x - *n * LN2_HIGH) - *n * LN2_LOW, q = NAME(broadcast)(c[0]);
-    _Pragma("GCC unroll 16") for (int i = 1; i < (int)(sizeof c / sizeof *c); i++) q = q * r + c[i];
-    return r * r * q + r;
+    NAME(v) k = NAME(constant)((REAL)1.4426950408889634074), shift = NAME(constant)(ROUND_SHIFT), q[SIDE_MOST];
+    EACH shifted[i] = x[i] * k + shift;
+    EACH n[i] = shifted[i] - shift;
+    k = NAME(constant)(LN2_HIGH);
+    EACH x[i] -= n[i] * k;
+    k = NAME(constant)(LN2_LOW);
+    EACH x[i] -= n[i] * k;
+    k = NAME(constant)(c[0]);
+    EACH q[i] = k;
+    _Pragma("GCC unroll 16") for (int j = 1; j < (int)(sizeof c / sizeof *c); j++) {
+        k = NAME(constant)(c[j]);
+        EACH q[i] = q[i] * x[i] + k;
+    }
+    EACH x[i] = x[i] * x[i] * q[i] + x[i];
 }
 
 /* y 2^n, rounded once, also where 2^n is subnormal or overflows. */
@@ -77,39 +98,59 @@ INLINE NAME(v) NAME(times_power_of_two)(NAME(v) y, NAME(v) n, NAME(v) shifted)
 
 INLINE NAME(v) NAME(exp)(NAME(v) x)
 {
-    NAME(v) n, shifted, p = NAME(reduced_expm1)(NAME(at_most)(NAME(at_least)(x, EXP_MIN), EXP_MAX), &n, &shifted);
+    NAME(v) n, shifted, p = NAME(at_most)(NAME(at_least)(x, EXP_MIN), EXP_MAX);
+    NAME(reduced_expm1s)(1, &p, &n, &shifted);
     return NAME(times_power_of_two)(p + 1, n, shifted);
 }
 
 /* e^x - 1 for x <= 0 (elsewhere anything), with its relative accuracy towards 0. */
 INLINE NAME(v) NAME(expm1_of_negative)(NAME(v) x)
 {
-    NAME(v) n, shifted, p = NAME(reduced_expm1)(NAME(at_most)(NAME(at_least)(x, -TANH_MAX), 0), &n, &shifted);
+    NAME(v) n, shifted, p = NAME(at_most)(NAME(at_least)(x, -TANH_MAX), 0);
+    NAME(reduced_expm1s)(1, &p, &n, &shifted);
     NAME(vi) exponent = (NAME(vi))shifted + EXPONENT_BIAS;
     NAME(v) scale = (NAME(v))(exponent << EXPONENT_BITS);
     return p * scale + (scale - 1);
 }
 
 /* tanh |x| = m / (m + 2) with m = e^(2 |x|) - 1, which keeps its relative accuracy towards 0. */
+INLINE void NAME(tanhs)(int count, NAME(v) *x)
+{
+    NAME(vi) sign[SIDE_MOST], minus = (NAME(vi))NAME(constant)((REAL)-0.0);
+    NAME(v) n[SIDE_MOST], shifted[SIDE_MOST], scale[SIDE_MOST], one = NAME(constant)(1), two = NAME(constant)(2);
+    EACH sign[i] = (NAME(vi))x[i] & minus;
+    EACH x[i] = NAME(at_most)((NAME(v))((NAME(vi))x[i] ^ sign[i]) * 2, TANH_MAX);
+    NAME(reduced_expm1s)(count, x, n, shifted);
+    EACH scale[i] = (NAME(v))(((NAME(vi))shifted[i] + EXPONENT_BIAS) << EXPONENT_BITS);
+    EACH x[i] = x[i] * scale[i] + (scale[i] - one);
+    EACH x[i] = (NAME(v))((NAME(vi))(x[i] / (x[i] + two)) | sign[i]);
+}
+
 INLINE NAME(v) NAME(tanh)(NAME(v) x)
 {
-    NAME(vi) sign = (NAME(vi))x & (NAME(vi))NAME(broadcast)((REAL)-0.0);
-    NAME(v) n, shifted, a = NAME(at_most)((NAME(v))((NAME(vi))x ^ sign) * 2, TANH_MAX);
-    NAME(v) p = NAME(reduced_expm1)(a, &n, &shifted);
-    NAME(vi) exponent = (NAME(vi))shifted + EXPONENT_BIAS;
-    NAME(v) scale = (NAME(v))(exponent << EXPONENT_BITS), m = p * scale + (scale - 1);
-    return (NAME(v))((NAME(vi))(m / (m + 2)) | sign);
+    NAME(tanhs)(1, &x);
+    return x;
 }
 
 /* From e = e^-|x|, which cannot overflow: 1 / (1 + e) or e / (1 + e). */
-INLINE NAME(v) NAME(sigmoid)(NAME(v) x)
+INLINE void NAME(sigmoids)(int count, NAME(v) *x)
 {
-    NAME(v) n, shifted, minus_abs = (NAME(v))((NAME(vi))x | (NAME(vi))NAME(broadcast)((REAL)-0.0));
-    NAME(v) p = NAME(reduced_expm1)(NAME(at_least)(minus_abs, EXP_MIN), &n, &shifted);
-    NAME(v) e = NAME(times_power_of_two)(p + 1, n, shifted);
-    return NAME(select)(x < 0, e, NAME(broadcast)(1)) / (1 + e);
+    NAME(vi) minus = (NAME(vi))NAME(constant)((REAL)-0.0);
+    NAME(v) n[SIDE_MOST], shifted[SIDE_MOST], e[SIDE_MOST], one = NAME(constant)(1);
+    EACH e[i] = NAME(at_least)((NAME(v))((NAME(vi))x[i] | minus), EXP_MIN);
+    NAME(reduced_expm1s)(count, e, n, shifted);
+    EACH e[i] = NAME(times_power_of_two)(e[i] + one, n[i], shifted[i]);
+    EACH x[i] = NAME(select)(x[i] < 0, e[i], one) / (one + e[i]);
 }
 
+INLINE NAME(v) NAME(sigmoid)(NAME(v) x)
+{
+    NAME(sigmoids)(1, &x);
+    return x;
+}
+
+#undef EACH
+#undef SIDE_MOST
 #undef LN2_HIGH
 #undef LN2_LOW
 #undef ROUND_SHIFT

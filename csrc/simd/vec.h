@@ -15,6 +15,17 @@ INLINE NAME(vi) NAME(load_int)(const INT *p) { return *(const NAME(viu) *)p; }
 INLINE void NAME(store_int)(INT *p, NAME(vi) x) { *(NAME(viu) *)p = x; }
 INLINE NAME(v) NAME(broadcast)(REAL x) { return x - (NAME(v)){0}; }
 
+/* Keep x as it is, in a register: the compiler can neither recompute it nor fuse it into what it is used in. */
+#ifndef NOT_FOLDED
+#if defined(__x86_64__)
+#define NOT_FOLDED(x) __asm__("" : "+v"(x))
+#elif defined(__aarch64__)
+#define NOT_FOLDED(x) __asm__("" : "+w"(x))
+#else
+#define NOT_FOLDED(x) ((void)0)
+#endif
+#endif
+
 /* mask ? x : y in each lane; the compiler makes a blend of it. */
 INLINE NAME(v) NAME(select)(NAME(vi) mask, NAME(v) x, NAME(v) y)
 {
