@@ -11,6 +11,7 @@ PROGRAMS = {  # what the output must have, the last group a percentage that even
     "transfer.py": (r"^no network: nearest example +[\d.]+% +[\d.]+% +([\d.]+)%$", 70),
     "autoencoder.py": (r"^components, 16 numbers +[\d.]+ +([\d.]+)%$", 70),
     "gan.py": (r"^real digits +([\d.]+)% +[\d.]+ +[\d.]+$", 60),
+    "search.py": (r"^  no network, the nearest image +([\d.]+)%$", 70),
 }
 
 
@@ -34,7 +35,7 @@ def test_missing_folder_is_a_sentence_not_a_traceback(name, tmp_path):
 
 @pytest.mark.parametrize("name, arguments, message", [
     ("transfer.py", ["--draws", "0"], "--draws"), ("autoencoder.py", ["--epochs", "0"], "--epochs"),
-    ("gan.py", ["--seed", "-1"], "--seed"),
+    ("gan.py", ["--seed", "-1"], "--seed"), ("search.py", ["--voters", "none"], "--voters"),
 ])  # fmt: skip
 def test_wrong_argument_is_named(name, arguments, message):
     result = run_example(name, *arguments)
