@@ -10,6 +10,9 @@
 #include "fnn_activation.h"
 #include "fnn_kernels.h"
 #include "fnn_pool.h"
+#ifdef FNN_NARROWER
+extern const fnn_isa FNN_NARROWER;
+#endif
 
 #define REAL float
 #define REAL_BYTES 4

@@ -117,17 +117,19 @@ typedef struct {
     void (*avg_pool2d_grad)(const fnn_pool2d *pool, ptrdiff_t h0, ptrdiff_t h1, int include_pad, const REAL *dy,
                             REAL *dx);
 
-    /* depthwise.inl, for what fnn_depthwise_fits takes: rows p0..p1-1 of y, one plane, one filter of kernel_h*kernel_w
-     * taps (in reverse if is_flipped). y = bias (or 0 for NULL, or y itself for add) + the sum over the taps in order.
-     * Padding is zeros; it may be negative: pixels left out. */
-    void (*depthwise)(const fnn_pool2d *plane, ptrdiff_t p0, ptrdiff_t p1, const REAL *x, const REAL *weight,
-                      int is_flipped, const REAL *bias, int add, REAL *y);
+    /* depthwise.inl, for what fnn_depthwise_fits takes: planes one after the other, and as many filters of
+     * kernel_h*kernel_w taps (in reverse if is_flipped) and biases. y = bias (or 0 for NULL, or y itself for add) + the
+     * sum over the taps in order. Padding is zeros; it may be negative: pixels left out. */
+    void (*depthwise)(const fnn_pool2d *plane, ptrdiff_t planes, const REAL *x, const REAL *weight, int is_flipped,
+                      const REAL *bias, int add, REAL *y);
     /* depthwise.inl: rows h0..h1-1 of dx (added to what is there, for add), for stride_w <= 2 and pads >= 0. */
     void (*depthwise_grad)(const fnn_pool2d *plane, ptrdiff_t h0, ptrdiff_t h1, const REAL *dy, const REAL *weight,
                            int add, REAL *dx);
-    /* depthwise.inl: dweight += the products of dy with the pixels under each tap, summed over the windows; dbias +=
-     * the sum of dy. Either may be NULL. */
-    void (*depthwise_weight)(const fnn_pool2d *plane, const REAL *x, const REAL *dy, REAL *dweight, REAL *dbias);
+    /* depthwise_weight.inl, for one filter and the planes of all images, x_step and dy_step apart: dweight = the
+     * products of dy with the pixels under each tap, summed over windows and images; dbias = the sum of dy. Either may
+     * be NULL. */
+    void (*depthwise_weight)(const fnn_pool2d *plane, ptrdiff_t images, const REAL *x, ptrdiff_t x_step, const REAL *dy,
+                             ptrdiff_t dy_step, REAL *dweight, REAL *dbias);
 
     /* activation.inl: y[i] = op(x[i]) for i < n, op one of fnn_activation.h; dx from dy and what was saved, which is y
      * for relu, sigmoid and tanh, else x. To a few ulp; NaN stays NaN. y may be x. */

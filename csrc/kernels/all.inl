@@ -10,7 +10,8 @@
 #include "gemv_chain.inl"
 #include "pack.inl"
 #include "pool.inl"
-#include "depthwise.inl" /* on the tiles of pool.inl */
+#include "depthwise.inl" /* on the strips of pool.inl */
+#include "depthwise_weight.inl"
 #include "activation.inl"
 #include "conv.inl"
 #include "winograd.inl"

@@ -1,20 +1,19 @@
-/* Depthwise convolution: one plane, one filter. The tile's pixels are copied, padded and split by the stride's phases,
- * as for pooling (pool_tile.inl), so that each tap is a unit-stride read. Every output is one chain over the taps. */
-#define DEPTHWISE_ROWS 4
+/* Depthwise convolution: one filter for each plane, by strips (strip.inl). Every output is one chain over the taps. */
 
 /* Zeros of the padding times an infinity or a NaN are NaNs that do not belong there. Where a filter or dy has one,
- * the three functions below go tap by tap, over pixels alone. */
+ * these functions go tap by tap, over pixels alone. */
 
-static void NAME(depthwise_forward_exact)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, const REAL *x,
-                                          const REAL *filter, REAL init, int add, REAL *y)
+static void NAME(depthwise_forward_exact)(const fnn_pool2d *g, const REAL *x, const REAL *filter, int is_flipped,
+                                          REAL init, int add, REAL *y)
 {
-    for (ptrdiff_t p = p0; p < p1; p++)
+    ptrdiff_t last = g->kernel_h * g->kernel_w - 1;
+    for (ptrdiff_t p = 0; p < g->out_h; p++)
         for (ptrdiff_t q = 0; q < g->out_w; q++) {
             fnn_span rows = fnn_rows(g, p), cols = fnn_cols(g, q);
             REAL sum = add ? y[p * g->out_w + q] : init;
             for (ptrdiff_t r = rows.low; r < rows.high; r++)
                 for (ptrdiff_t s = cols.low; s < cols.high; s++)
-                    sum += filter[r * g->kernel_w + s] *
+                    sum += filter[is_flipped ? last - (r * g->kernel_w + s) : r * g->kernel_w + s] *
                            x[(rows.start + r * g->dilation_h) * g->in_w + cols.start + s * g->dilation_w];
             y[p * g->out_w + q] = sum;
         }
@@ -36,154 +35,173 @@ static void NAME(depthwise_grad_exact)(const fnn_pool2d *g, ptrdiff_t h0, ptrdif
         }
 }
 
-static REAL NAME(depthwise_weight_exact)(const fnn_pool2d *g, ptrdiff_t r, ptrdiff_t s, const REAL *x, const REAL *dy)
-{
-    REAL sum = 0;
-    for (ptrdiff_t p = 0; p < g->out_h; p++)
-        for (ptrdiff_t q = 0; q < g->out_w; q++) {
-            fnn_span rows = fnn_rows(g, p), cols = fnn_cols(g, q);
-            if (rows.low <= r && r < rows.high && cols.low <= s && s < cols.high)
-                sum += dy[p * g->out_w + q] *
-                       x[(rows.start + r * g->dilation_h) * g->in_w + cols.start + s * g->dilation_w];
-        }
-    return sum;
-}
-
 static int NAME(is_finite)(ptrdiff_t n, const REAL *values)
 {
-    REAL zeros = 0;
-    for (ptrdiff_t i = 0; i < n; i++) zeros += values[i] * 0;
-    return zeros == 0;
+    NAME(v) zeros = {0};
+    REAL zero = 0;
+    ptrdiff_t i = 0;
+    for (; i + LANES <= n; i += LANES) zeros += NAME(load)(values + i) * 0;
+    for (; i < n; i++) zero += values[i] * 0;
+    return zero == 0 && !NAME(has_nan)(zeros);
 }
 
-/* A block of rows of windows: where it reads, and where it writes. */
+/* A strip of windows, rows p0..p1-1 of several planes in turn. */
 typedef struct {
-    const REAL *pixels; /* the copy, under the first window's tap 0 */
-    ptrdiff_t row;      /* from a tap to the one below it, in the copy */
-    ptrdiff_t low, high; /* the rows of taps on the image */
-    const ptrdiff_t *offset;
-    const REAL *weight;
-    REAL init;
-    int add; /* to y, instead of to init */
-    REAL *y, *y_end;
-    ptrdiff_t y_rs, nq;
+    const fnn_pool2d *g;
+    NAME(strip) strip;
+    ptrdiff_t q, n, p0, p1; /* the first window, and how many are wanted */
+    const REAL *x, *weight, *dy;
+    int is_flipped, add; /* to y, instead of to init; then nothing past n is written */
+    REAL init, *y;
+    const REAL *y_end;
 } NAME(depthwise);
 
-INLINE NAME(v) NAME(depthwise_start)(const NAME(depthwise) *d, int row, ptrdiff_t q)
+INLINE REAL NAME(depthwise_tap)(const NAME(depthwise) *d, ptrdiff_t tap)
 {
-    NAME(v) sum = NAME(broadcast)(d->init);
-    if (d->add)
-        for (ptrdiff_t j = 0; j < LANES && q + j < d->nq; j++) sum[j] = d->y[row * d->y_rs + q + j];
-    return sum;
+    return d->weight[d->is_flipped ? d->g->kernel_h * d->g->kernel_w - 1 - tap : tap];
 }
 
-/* Whole vectors are stored up to the end. */
-INLINE void NAME(depthwise_end)(const NAME(depthwise) *d, int row, ptrdiff_t q, NAME(v) sum)
+INLINE NAME(v) NAME(depthwise_start)(const NAME(depthwise) *d, ptrdiff_t p)
 {
-    REAL *y = d->y + row * d->y_rs;
-    NAME(store_until)(y + q, d->add ? y + d->nq : d->y_end, sum);
+    NAME(v) zero = {0};
+    if (!d->add) return NAME(broadcast)(d->init);
+    return NAME(load_lanes)(d->y + p * d->g->out_w + d->q, NAME(lanes_between)(0, d->n), zero);
 }
 
-/* LANES windows of one row, from column q on, whatever the filter. */
-INLINE void NAME(depthwise_any)(const fnn_pool2d *g, const NAME(depthwise) *d, ptrdiff_t q)
+INLINE void NAME(depthwise_end)(const NAME(depthwise) *d, ptrdiff_t p, NAME(v) sum)
 {
-    NAME(v) sum = NAME(depthwise_start)(d, 0, q);
-    for (ptrdiff_t r = d->low; r < d->high; r++)
-        for (ptrdiff_t s = 0; s < g->kernel_w; s++)
-            sum += d->weight[r * g->kernel_w + s] * NAME(load)(d->pixels + r * d->row + d->offset[s] + q);
-    NAME(depthwise_end)(d, 0, q, sum);
+    REAL *y = d->y + p * d->g->out_w + d->q;
+    NAME(store_strip)(y, d->n, d->add ? y : d->y_end, sum);
 }
 
-/* LANES windows of n rows, `down` rows of taps apart, from column q on: a pixel serves all windows that it lies in. */
-INLINE void NAME(depthwise_square)(int n, int down, int kernel, const NAME(v) *weight, const ptrdiff_t *offset,
-                                   const NAME(depthwise) *d, ptrdiff_t q)
+/* Any filter. */
+INLINE void NAME(depthwise_any)(int stride, const NAME(depthwise) *d)
 {
-    NAME(v) sum[DEPTHWISE_ROWS];
-    _Pragma("GCC unroll 4") for (int i = 0; i < n; i++) sum[i] = NAME(depthwise_start)(d, i, q);
-    const REAL *row = d->pixels + q;
-    ptrdiff_t step = d->row;
-    __asm__("" : "+r"(step)); /* else the compiler keeps an address for each tap, more than there are registers */
-    _Pragma("GCC unroll 8") for (int u = 0; u < (n - 1) * down + kernel; u++, row += step)
-        _Pragma("GCC unroll 5") for (int s = 0; s < kernel; s++) {
-            NAME(v) pixel = NAME(load)(row + offset[s]);
-            _Pragma("GCC unroll 4") for (int i = 0; i < n; i++)
-                if (u >= i * down && u < i * down + kernel) sum[i] += weight[(u - i * down) * kernel + s] * pixel;
-        }
-    _Pragma("GCC unroll 4") for (int i = 0; i < n; i++) NAME(depthwise_end)(d, i, q, sum[i]);
+    const fnn_pool2d *g = d->g;
+    NAME(v) zero = {0}, taps[STRIP_STRIDE];
+    ptrdiff_t step = stride > 1 ? stride : 1;
+    for (ptrdiff_t p = d->p0; p < d->p1; p++) {
+        fnn_span rows = fnn_rows(g, p);
+        NAME(v) sum = NAME(depthwise_start)(d, p);
+        for (ptrdiff_t r = rows.low; r < rows.high; r++)
+            for (ptrdiff_t s = 0; s < g->kernel_w; s += step) {
+                NAME(load_taps)(stride, &d->strip, s, d->x + (rows.start + r * g->dilation_h) * g->in_w, zero, taps);
+                for (ptrdiff_t i = 0; i < step && s + i < g->kernel_w; i++)
+                    sum += NAME(depthwise_tap)(d, r * g->kernel_w + s + i) * taps[i];
+            }
+        NAME(depthwise_end)(d, p, sum);
+    }
 }
 
-/* Rows of windows. The vector that may run over goes first: what it leaves in the next row is overwritten. */
-INLINE int NAME(depthwise_squares)(int n, int down, int kernel, const NAME(depthwise) *d)
+/* A row of the image under all taps of a square filter. Returns 0 for rows of the padding. */
+INLINE int NAME(depthwise_row)(int kernel, int stride, const NAME(depthwise) *d, ptrdiff_t h, NAME(v) *taps)
 {
-    ptrdiff_t whole = d->nq / LANES * LANES;
-    NAME(v) weight[25];
-    ptrdiff_t offset[5];
-    _Pragma("GCC unroll 5") for (int s = 0; s < kernel; s++) offset[s] = d->offset[s];
-    _Pragma("GCC unroll 25") for (int i = 0; i < kernel * kernel; i++) weight[i] = NAME(broadcast)(d->weight[i]);
-    if (whole < d->nq) NAME(depthwise_square)(n, down, kernel, weight, offset, d, whole);
-    for (ptrdiff_t q = 0; q < whole; q += LANES) NAME(depthwise_square)(n, down, kernel, weight, offset, d, q);
-    return n;
-}
-
-/* Some of the n rows of windows at d, whose taps are all on rows of the image where n > 1. Returns how many. */
-INLINE int NAME(depthwise_some_rows)(const fnn_pool2d *g, ptrdiff_t n, const NAME(depthwise) *d)
-{
-    ptrdiff_t kernel = g->kernel_h == g->kernel_w && g->dilation_h == 1 ? g->kernel_h : 0;
-    if (kernel == 3 && g->stride_h == 1 && n >= 4) return NAME(depthwise_squares)(4, 1, 3, d);
-    if (kernel == 3 && g->stride_h == 2 && n >= 2) return NAME(depthwise_squares)(2, 2, 3, d);
-    if (kernel == 5 && g->stride_h == 1 && n >= 2) return NAME(depthwise_squares)(2, 1, 5, d);
-    if (kernel == 3 && d->low == 0 && d->high == 3) return NAME(depthwise_squares)(1, 1, 3, d);
-    ptrdiff_t whole = d->nq / LANES * LANES;
-    if (whole < d->nq) NAME(depthwise_any)(g, d, whole);
-    for (ptrdiff_t q = 0; q < whole; q += LANES) NAME(depthwise_any)(g, d, q);
+    NAME(v) zero = {0};
+    if (h < 0 || h >= d->g->in_h) return 0;
+    _Pragma("GCC unroll 5") for (int s = 0; s < kernel; s += stride)
+        NAME(load_taps)(stride, &d->strip, s, d->x + h * d->g->in_w, zero, taps + s);
     return 1;
 }
 
-/* The rows of pixels under windows p0..p1-1. */
-INLINE void NAME(rows_under)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, ptrdiff_t *top, ptrdiff_t *bottom)
+/* Square filters: a row of the image is loaded once, for all rows of windows that it lies in. */
+INLINE void NAME(depthwise_square)(int kernel, int stride, const NAME(depthwise) *d)
 {
-    *top = fnn_min(g->in_h, fnn_max(0, p0 * g->stride_h - g->pad_h));
-    *bottom = fnn_min(g->in_h, (p1 - 1) * g->stride_h - g->pad_h + (g->kernel_h - 1) * g->dilation_h + 1);
-    *bottom = fnn_max(*top, *bottom);
+    int past = (kernel - 1) / stride; /* rows of windows that wait for more while the next one begins */
+    NAME(v) weight[25], sum[5], taps[8];
+    _Pragma("GCC unroll 25") for (int i = 0; i < kernel * kernel; i++)
+        weight[i] = NAME(broadcast)(NAME(depthwise_tap)(d, i));
+    _Pragma("GCC unroll 5") for (int j = 0; j <= past; j++) sum[j] = (NAME(v)){0};
+    for (ptrdiff_t p = d->p0; p < d->p1 + past; p++) {
+        if (p < d->p1) sum[0] = NAME(depthwise_start)(d, p);
+        _Pragma("GCC unroll 2") for (int i = 0; i < stride; i++) {
+            if (!NAME(depthwise_row)(kernel, stride, d, p * stride - d->g->pad_h + i, taps)) continue;
+            _Pragma("GCC unroll 5") for (int j = past; j >= 0; j--)
+                _Pragma("GCC unroll 5") for (int s = 0; s < kernel; s++)
+                    if (i + j * stride < kernel) sum[j] += weight[(i + j * stride) * kernel + s] * taps[s];
+        }
+        if (p - past >= d->p0) NAME(depthwise_end)(d, p - past, sum[past]);
+        _Pragma("GCC unroll 4") for (int j = past; j > 0; j--) sum[j] = sum[j - 1];
+    }
 }
 
-static void NAME(depthwise_forward)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, const REAL *x, const REAL *weight,
-                                    int is_flipped, const REAL *bias, int add, REAL *y)
+/* The kernel of a square filter that has loops of its own, or 0. */
+INLINE ptrdiff_t NAME(square_kernel)(const fnn_pool2d *g)
 {
-    NAME(pool_tile) tile;
-    _Alignas(FNN_VEC_BYTES) REAL pixels[POOL_COPY];
-    REAL filter[POOL_SOURCES];
-    ptrdiff_t n_taps = g->kernel_h * g->kernel_w;
-    for (ptrdiff_t i = 0; i < n_taps; i++) filter[i] = weight[is_flipped ? n_taps - 1 - i : i];
-    if (!NAME(is_finite)(n_taps, filter)) {
-        NAME(depthwise_forward_exact)(g, p0, p1, x, filter, bias == NULL ? 0 : *bias, add, y);
-        return;
+    int is_square = g->kernel_h == g->kernel_w && g->dilation_h == 1 && g->dilation_w == 1 &&
+                    g->stride_h == g->stride_w && g->stride_w <= 2;
+    return is_square && (g->kernel_w == 3 || g->kernel_w == 5) ? g->kernel_w : 0;
+}
+
+INLINE void NAME(depthwise_strip)(const NAME(depthwise) *d)
+{
+    int stride = NAME(strip_stride)(d->g);
+    switch (NAME(square_kernel)(d->g) * 2 + stride - 1) {
+    case 6: NAME(depthwise_square)(3, 1, d); return;
+    case 7: NAME(depthwise_square)(3, 2, d); return;
+    case 10: NAME(depthwise_square)(5, 1, d); return;
+    case 11: NAME(depthwise_square)(5, 2, d); return;
     }
-    NAME(plan_tile)(g, &tile);
-    NAME(depthwise) d = {.row = g->dilation_h * tile.pitch, .offset = tile.offset, .weight = filter, .add = add};
-    d.init = bias == NULL ? 0 : *bias;
-    d.y_rs = g->out_w;
-    if (tile.np < g->out_h && tile.np > DEPTHWISE_ROWS) tile.np -= tile.np % DEPTHWISE_ROWS;
-    ptrdiff_t room = g->in_h + g->pad_h - (g->kernel_h - 1) * g->dilation_h - 1; /* for the last row of whole windows */
-    ptrdiff_t first_inside = fnn_max(0, fnn_ceil_div(g->pad_h, g->stride_h));
-    ptrdiff_t past_inside = room < 0 ? 0 : room / g->stride_h + 1;
-    for (ptrdiff_t from = p0; from < p1; from += tile.np)
-        for (ptrdiff_t q = 0; q < g->out_w; q += tile.nq) {
-            ptrdiff_t to = fnn_min(from + tile.np, p1), top, bottom;
-            d.nq = fnn_min(tile.nq, g->out_w - q);
-            NAME(rows_under)(g, from, to, &top, &bottom);
-            NAME(stage)(g, &tile, top, bottom, q * g->stride_w - g->pad_w, x, 0, pixels);
-            for (ptrdiff_t p = from, n; p < to; p += n) {
-                fnn_span rows = fnn_rows(g, p);
-                d.low = rows.low;
-                d.high = fnn_max(rows.low, rows.high);
-                d.pixels = pixels + (rows.start - top) * tile.pitch;
-                d.y = y + p * g->out_w + q;
-                d.y_end = d.nq < g->out_w ? d.y + d.nq : y + p1 * g->out_w;
-                n = d.nq == g->out_w && p >= first_inside ? fnn_min(to, past_inside) - p : 1;
-                n = NAME(depthwise_some_rows)(g, n, &d);
+    if (stride == 1)
+        NAME(depthwise_any)(1, d);
+    else if (stride == 2)
+        NAME(depthwise_any)(2, d);
+    else
+        NAME(depthwise_any)(0, d);
+}
+
+/* Rows of windows, and planes, to go through strip by strip: their pixels stay in L1. */
+INLINE ptrdiff_t NAME(band_rows)(const fnn_pool2d *g)
+{
+    ptrdiff_t rows = fnn_max(16, STRIP_PIXELS / (g->in_w * g->stride_h));
+    return rows < g->out_h ? rows : g->out_h;
+}
+
+INLINE ptrdiff_t NAME(band_planes)(const fnn_pool2d *g)
+{
+    return NAME(band_rows)(g) < g->out_h ? 1 : fnn_max(1, STRIP_PIXELS / (g->in_h * g->in_w));
+}
+
+static void NAME(depthwise_planes)(const fnn_pool2d *g, ptrdiff_t planes, const REAL *x, const REAL *weight,
+                                   int is_flipped, const REAL *bias, int add, REAL *y)
+{
+    ptrdiff_t in = g->in_h * g->in_w, out = g->out_h * g->out_w, taps = g->kernel_h * g->kernel_w;
+    ptrdiff_t rows = NAME(band_rows)(g), some = NAME(band_planes)(g);
+    NAME(depthwise) d = {.g = g, .is_flipped = is_flipped, .add = add, .y_end = y + planes * out};
+    for (ptrdiff_t plane = 0; plane < planes; plane += some)
+        for (d.p0 = 0; d.p0 < g->out_h; d.p0 += rows) {
+            d.p1 = fnn_min(d.p0 + rows, g->out_h);
+            for (d.q = (g->out_w - 1) / LANES * LANES; d.q >= 0; d.q -= LANES) {
+                d.n = fnn_min(LANES, g->out_w - d.q);
+                NAME(set_strip)(g, d.q, &d.strip);
+                for (ptrdiff_t i = plane; i < fnn_min(plane + some, planes); i++) {
+                    d.x = x + i * in;
+                    d.weight = weight + i * taps;
+                    d.init = bias == NULL ? 0 : bias[i];
+                    d.y = y + i * out;
+                    NAME(depthwise_strip)(&d);
+                }
             }
         }
+}
+
+static void NAME(depthwise_forward)(const fnn_pool2d *g, ptrdiff_t planes, const REAL *x, const REAL *weight,
+                                    int is_flipped, const REAL *bias, int add, REAL *y)
+{
+    ptrdiff_t taps = g->kernel_h * g->kernel_w;
+#if defined(FNN_NARROWER) /* half of each vector would be empty */
+    if (g->out_w <= LANES / 2) {
+        FNN_NARROWER.DTYPE->depthwise(g, planes, x, weight, is_flipped, bias, add, y);
+        return;
+    }
+#endif
+    if (NAME(is_finite)(planes * taps, weight))
+        NAME(depthwise_planes)(g, planes, x, weight, is_flipped, bias, add, y);
+    else if (planes > 1)
+        for (ptrdiff_t i = 0; i < planes; i++)
+            NAME(depthwise_forward)(g, 1, x + i * g->in_h * g->in_w, weight + i * taps, is_flipped,
+                                    bias == NULL ? NULL : bias + i, add, y + i * g->out_h * g->out_w);
+    else
+        NAME(depthwise_forward_exact)(g, x, weight, is_flipped, bias == NULL ? 0 : *bias, add, y);
 }
 
 /* dx of one plane by its phases: each pixel gathers its products, as gradients of pooling do. */
@@ -197,100 +215,3 @@ static void NAME(depthwise_grad)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1
     }
     NAME(grad_by_tiles)(FNN_GATHER_PRODUCTS, g, &tile, h0, h1, 0, dy, NULL, 0, weight, add, dx);
 }
-
-/* One row of windows: sums[r][s] += dy . pixels under tap (r, s), in whole vectors. */
-INLINE void NAME(depthwise_weight_row)(ptrdiff_t kernel_w, ptrdiff_t low, ptrdiff_t high, const REAL *pixels,
-                                       ptrdiff_t row, const ptrdiff_t *offset, const REAL *dy, ptrdiff_t nq,
-                                       NAME(v) *sums)
-{
-    for (ptrdiff_t r = low; r < high; r++)
-        for (ptrdiff_t s = 0; s < kernel_w; s++) {
-            const REAL *under = pixels + r * row + offset[s];
-            NAME(v) sum = sums[r * kernel_w + s];
-            for (ptrdiff_t q = 0; q + LANES <= nq; q += LANES) sum += NAME(load)(dy + q) * NAME(load)(under + q);
-            sums[r * kernel_w + s] = sum;
-        }
-}
-
-/* The same for all nine taps of a 3x3 filter at once. */
-INLINE void NAME(depthwise_weight_row_3x3)(const REAL *pixels, ptrdiff_t row, const ptrdiff_t *offset, const REAL *dy,
-                                           ptrdiff_t nq, NAME(v) *sums)
-{
-    NAME(v) sum[9];
-    _Pragma("GCC unroll 9") for (int i = 0; i < 9; i++) sum[i] = sums[i];
-    for (ptrdiff_t q = 0; q + LANES <= nq; q += LANES) {
-        NAME(v) grad = NAME(load)(dy + q);
-        _Pragma("GCC unroll 9") for (int i = 0; i < 9; i++)
-            sum[i] += grad * NAME(load)(pixels + i / 3 * row + offset[i % 3] + q);
-    }
-    _Pragma("GCC unroll 9") for (int i = 0; i < 9; i++) sums[i] = sum[i];
-}
-
-/* The windows past the last whole vector; what lies past the row's end counts nothing, not even a NaN. */
-INLINE void NAME(depthwise_weight_rest)(ptrdiff_t kernel_w, ptrdiff_t low, ptrdiff_t high, const REAL *pixels,
-                                        ptrdiff_t row, const ptrdiff_t *offset, NAME(v) grad, NAME(vi) inside,
-                                        NAME(v) *sums)
-{
-    for (ptrdiff_t r = low; r < high; r++)
-        for (ptrdiff_t s = 0; s < kernel_w; s++) {
-            NAME(v) pixel = NAME(load)(pixels + r * row + offset[s]);
-            sums[r * kernel_w + s] += grad * (NAME(v))(inside & (NAME(vi))pixel);
-        }
-}
-
-/* dy[0..n-1], then zeros. */
-INLINE NAME(v) NAME(load_some)(const REAL *dy, const REAL *dy_end, ptrdiff_t n, NAME(vi) inside)
-{
-    if (dy_end - dy >= LANES) return (NAME(v))(inside & (NAME(vi))NAME(load)(dy));
-    REAL some[LANES] = {0};
-    for (ptrdiff_t j = 0; j < n; j++) some[j] = dy[j];
-    return NAME(load)(some);
-}
-
-/* dweight += dy . x of one plane, for filters of up to POOL_SOURCES taps; dbias += the sum of dy. */
-static void NAME(depthwise_weight)(const fnn_pool2d *g, const REAL *x, const REAL *dy, REAL *dweight, REAL *dbias)
-{
-    if (dbias != NULL) *dbias += NAME(sum_run)(g->out_h * g->out_w, dy);
-    if (dweight == NULL) return;
-    NAME(pool_tile) tile;
-    _Alignas(FNN_VEC_BYTES) REAL pixels[POOL_COPY];
-    NAME(v) sums[POOL_SOURCES];
-    ptrdiff_t n_taps = g->kernel_h * g->kernel_w;
-    NAME(plan_tile)(g, &tile);
-    ptrdiff_t row = g->dilation_h * tile.pitch;
-    for (ptrdiff_t i = 0; i < n_taps; i++) sums[i] = (NAME(v)){0};
-    for (ptrdiff_t from = 0; from < g->out_h; from += tile.np)
-        for (ptrdiff_t q = 0; q < g->out_w; q += tile.nq) {
-            ptrdiff_t to = fnn_min(from + tile.np, g->out_h), nq = fnn_min(tile.nq, g->out_w - q), top, bottom;
-            ptrdiff_t rest = nq % LANES;
-            NAME(vi) inside = {0};
-            for (ptrdiff_t j = 0; j < rest; j++) inside[j] = -1;
-            NAME(rows_under)(g, from, to, &top, &bottom);
-            NAME(stage)(g, &tile, top, bottom, q * g->stride_w - g->pad_w, x, 0, pixels);
-            for (ptrdiff_t p = from; p < to; p++) {
-                fnn_span rows = fnn_rows(g, p);
-                const REAL *under = pixels + (rows.start - top) * tile.pitch, *grad = dy + p * g->out_w + q;
-                if (n_taps == 9 && g->kernel_w == 3 && rows.low == 0 && rows.high == 3)
-                    NAME(depthwise_weight_row_3x3)(under, row, tile.offset, grad, nq, sums);
-                else
-                    NAME(depthwise_weight_row)(g->kernel_w, rows.low, rows.high, under, row, tile.offset, grad, nq,
-                                               sums);
-                if (rest == 0) continue;
-                NAME(v) some = NAME(load_some)(grad + nq - rest, dy + g->out_h * g->out_w, rest, inside);
-                NAME(depthwise_weight_rest)(g->kernel_w, rows.low, rows.high, under + nq - rest, row, tile.offset, some,
-                                            inside, sums);
-            }
-        }
-    for (ptrdiff_t i = 0; i < n_taps; i++) {
-        REAL sum = 0;
-        for (int j = 0; j < LANES; j++) sum += sums[i][j];
-        if (sum - sum != 0) sum = NAME(depthwise_weight_exact)(g, i / g->kernel_w, i % g->kernel_w, x, dy);
-        dweight[i] += sum;
-    }
-}
-#undef DEPTHWISE_ROWS
-#undef POOL_CELLS
-#undef POOL_COPY
-#undef POOL_TAPS
-#undef POOL_SOURCES
-#undef TAP_CELLS

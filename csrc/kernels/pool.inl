@@ -2,7 +2,6 @@
 #include "pool_2x2.inl"
 #include "strip.inl"
 #include "pool_strip.inl"
-#include "pool_tile.inl"
 #include "pool_grad_tile.inl"
 
 /* The winner of n contiguous elements, a lane each in turn. */

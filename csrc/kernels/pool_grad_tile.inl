@@ -2,6 +2,10 @@
  * windows' gradients are copied once between zeros, so that windows that do not exist add nothing. Column w of a row
  * lies in phase (w + pad_w) % stride_w; tap s serves one phase, and there all reads are unit-stride. */
 
+#define POOL_CELLS (8192 / REAL_BYTES)
+#define POOL_SOURCES 256
+#define POOL_TAPS 32
+
 typedef struct {
     ptrdiff_t offset; /* from a pixel's column j = (w + pad_w) / stride_w to the window */
     INT tap;
@@ -46,6 +50,14 @@ static int NAME(plan_grad)(const fnn_pool2d *g, NAME(grad_tile) *tile)
     return tile->nh >= 1;
 }
 
+/* dst[i] = src[i] for i < n, and garbage in up to LANES - 1 elements behind; reads stop at src_end. */
+INLINE void NAME(copy_over)(ptrdiff_t n, const REAL *src, const REAL *src_end, REAL *dst)
+{
+    ptrdiff_t i = 0;
+    for (; i < n && src_end - (src + i) >= LANES; i += LANES) NAME(store)(dst + i, NAME(load)(src + i));
+    for (; i < n; i++) dst[i] = src[i];
+}
+
 /* Windows pa..pb-1 by columns q0..q0+pitch-1, zeros for those that do not exist. */
 INLINE void NAME(stage_windows)(int mode, const fnn_pool2d *g, ptrdiff_t pitch, ptrdiff_t pa, ptrdiff_t pb,
                                 ptrdiff_t q0, int include_pad, const REAL *dy, const void *taps, int tap_bytes,
@@ -58,12 +70,11 @@ INLINE void NAME(stage_windows)(int mode, const fnn_pool2d *g, ptrdiff_t pitch, 
         REAL *to = cells->dy + (p - pa) * pitch;
         INT *tap = cells->with.tap + (p - pa) * pitch;
         ptrdiff_t from = p * g->out_w + q0, size = g->out_h * g->out_w;
-        NAME(v) ignored = {0};
         for (ptrdiff_t j = 0; j < low; j += LANES) {
             NAME(store)(to + j, (NAME(v)){0});
             if (mode == FNN_GATHER_WINNERS) NAME(store_int)(tap + j, (NAME(vi)){0});
         }
-        NAME(copy_over)(high - low, dy + from + low, dy + size, to + low, &ignored);
+        NAME(copy_over)(high - low, dy + from + low, dy + size, to + low);
         if (mode == FNN_GATHER_WINNERS) NAME(widen_taps)(high - low, taps, tap_bytes, from + low, size, tap + low);
         for (ptrdiff_t j = high; j < pitch; j += LANES) {
             NAME(store)(to + j, (NAME(v)){0});

@@ -1,7 +1,6 @@
 """Depthwise convolution. Each filter reads one plane of x; `filters` / `channels` filters read the same one."""
 
 from cython.parallel cimport prange
-from libc.string cimport memset
 
 from ._kernels cimport FNN_RELU, activate, depthwise, depthwise_grad, depthwise_weight
 from ._runtime cimport gemm_ns, real, threads_for
@@ -14,58 +13,60 @@ cdef double nanoseconds(const fnn_pool2d *g, double planes) noexcept nogil:
 
 cdef void depthwise_image(const fnn_pool2d *g, Py_ssize_t images, Py_ssize_t channels, Py_ssize_t filters,
                           const real *x, const real *weight, const real *bias, bint relu, real *y) noexcept nogil:
-    cdef Py_ssize_t each = filters // channels, task
-    cdef int threads = threads_for(nanoseconds(g, <double>images * filters), images * filters)
+    cdef Py_ssize_t each = filters // channels, planes = images * filters, task
+    cdef int threads = threads_for(nanoseconds(g, <double>planes), planes)
     if threads == 1:
-        for task in range(images * filters):
-            image_task(g, task, filters, each, x, weight, bias, relu, y)
+        image_task(g, 0, planes, filters, each, x, weight, bias, y)
     else:
-        for task in prange(images * filters, num_threads=threads, schedule="static"):
-            image_task(g, task, filters, each, x, weight, bias, relu, y)
+        for task in prange(threads, num_threads=threads, schedule="static"):
+            image_task(g, planes * task // threads, planes * (task + 1) // threads, filters, each, x, weight, bias, y)
 
 
-cdef void image_task(const fnn_pool2d *g, Py_ssize_t task, Py_ssize_t filters, Py_ssize_t each, const real *x,
-                     const real *weight, const real *bias, bint relu, real *y) noexcept nogil:
-    """A plane of y. There are `each` filters a channel."""
-    cdef Py_ssize_t k = task % filters
-    y += task * g.out_h * g.out_w
-    depthwise(g, 0, g.out_h, x + task // each * g.in_h * g.in_w, weight + k * g.kernel_h * g.kernel_w, 0,
-              bias + k if bias != NULL else NULL, 0, y)
-    if relu:
-        activate(FNN_RELU, 0, g.out_h * g.out_w, y, y)
+cdef void image_task(const fnn_pool2d *g, Py_ssize_t first, Py_ssize_t past, Py_ssize_t filters, Py_ssize_t each,
+                     const real *x, const real *weight, const real *bias, real *y) noexcept nogil:
+    """Planes of y, one after the other. There are `each` filters a channel."""
+    cdef Py_ssize_t k, n
+    while first < past:
+        k = first % filters
+        n = min(past - first, filters - k) if each == 1 else 1
+        depthwise(g, n, x + first // each * g.in_h * g.in_w, weight + k * g.kernel_h * g.kernel_w, 0,
+                  bias + k if bias != NULL else NULL, 0, y + first * g.out_h * g.out_w)
+        first += n
 
 
 cdef void depthwise_input(const fnn_pool2d *g, Py_ssize_t images, Py_ssize_t channels, Py_ssize_t filters,
                           const real *dy, const real *weight, real *dx) noexcept nogil:
-    cdef Py_ssize_t each = filters // channels, task
-    cdef int threads = threads_for(nanoseconds(g, <double>images * filters), images * channels)
+    cdef Py_ssize_t each = filters // channels, planes = images * channels, task
+    cdef int threads = threads_for(nanoseconds(g, <double>images * filters), planes)
     if threads == 1:
-        for task in range(images * channels):
-            input_task(g, task, channels, each, dy, weight, dx)
+        input_task(g, 0, planes, channels, each, dy, weight, dx)
     else:
-        for task in prange(images * channels, num_threads=threads, schedule="static"):
-            input_task(g, task, channels, each, dy, weight, dx)
+        for task in prange(threads, num_threads=threads, schedule="static"):
+            input_task(g, planes * task // threads, planes * (task + 1) // threads, channels, each, dy, weight, dx)
 
 
-cdef void input_task(const fnn_pool2d *g, Py_ssize_t task, Py_ssize_t channels, Py_ssize_t each, const real *dy,
-                     const real *weight, real *dx) noexcept nogil:
-    """A plane of dx. With stride 1 it is a convolution of dy with the filter reversed."""
-    cdef Py_ssize_t i, plane, taps = g.kernel_h * g.kernel_w
+cdef void input_task(const fnn_pool2d *g, Py_ssize_t first, Py_ssize_t past, Py_ssize_t channels, Py_ssize_t each,
+                     const real *dy, const real *weight, real *dx) noexcept nogil:
+    """Planes of dx, one after the other. With stride 1 it is a convolution of dy with the filter reversed."""
+    cdef Py_ssize_t i, k, n, taps = g.kernel_h * g.kernel_w
+    cdef bint is_unit = g.stride_h == 1 and g.stride_w == 1
     cdef fnn_pool2d back
     back.in_h, back.in_w, back.out_h, back.out_w = g.out_h, g.out_w, g.in_h, g.in_w
     back.kernel_h, back.kernel_w, back.dilation_h, back.dilation_w = g.kernel_h, g.kernel_w, g.dilation_h, g.dilation_w
     back.stride_h = back.stride_w = 1
     back.pad_h = (g.kernel_h - 1) * g.dilation_h - g.pad_h
     back.pad_w = (g.kernel_w - 1) * g.dilation_w - g.pad_w
-    dx += task * g.in_h * g.in_w
-    weight += task % channels * each * taps
-    for i in range(each):
-        plane = task * each + i
-        if g.stride_h == 1 and g.stride_w == 1:
-            depthwise(&back, 0, g.in_h, dy + plane * g.out_h * g.out_w, weight + i * taps, 1, <const real *>NULL,
-                      i > 0, dx)
-        else:
-            depthwise_grad(g, 0, g.in_h, dy + plane * g.out_h * g.out_w, weight + i * taps, i > 0, dx)
+    while first < past:
+        k = first % channels
+        n = min(past - first, channels - k) if each == 1 and is_unit else 1
+        for i in range(each):
+            if is_unit:
+                depthwise(&back, n, dy + (first * each + i) * g.out_h * g.out_w, weight + (k * each + i) * taps, 1,
+                          <const real *>NULL, i > 0, dx + first * g.in_h * g.in_w)
+            else:
+                depthwise_grad(g, 0, g.in_h, dy + (first * each + i) * g.out_h * g.out_w,
+                               weight + (k * each + i) * taps, i > 0, dx + first * g.in_h * g.in_w)
+        first += n
 
 
 cdef void depthwise_filters(const fnn_pool2d *g, Py_ssize_t images, Py_ssize_t channels, Py_ssize_t filters,
@@ -82,13 +83,7 @@ cdef void depthwise_filters(const fnn_pool2d *g, Py_ssize_t images, Py_ssize_t c
 
 cdef void filter_task(const fnn_pool2d *g, Py_ssize_t k, Py_ssize_t images, Py_ssize_t channels, Py_ssize_t each,
                       const real *dy, const real *x, real *dweight, real *dbias) noexcept nogil:
-    cdef Py_ssize_t n, taps = g.kernel_h * g.kernel_w
-    if dweight != NULL:
-        dweight += k * taps
-        memset(dweight, 0, taps * sizeof(real))
-    if dbias != NULL:
-        dbias += k
-        dbias[0] = 0
-    for n in range(images):
-        depthwise_weight(g, x + (n * channels + k // each) * g.in_h * g.in_w,
-                         dy + (n * channels * each + k) * g.out_h * g.out_w, dweight, dbias)
+    cdef Py_ssize_t taps = g.kernel_h * g.kernel_w
+    depthwise_weight(g, images, x + k // each * g.in_h * g.in_w, channels * g.in_h * g.in_w,
+                     dy + k * g.out_h * g.out_w, channels * each * g.out_h * g.out_w,
+                     dweight + k * taps if dweight != NULL else NULL, dbias + k if dbias != NULL else NULL)

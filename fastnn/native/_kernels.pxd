@@ -193,12 +193,12 @@ cdef inline void avg_pool2d_grad(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize
         isa.f64.avg_pool2d_grad(pool, h0, h1, include_pad, dy, dx)
 
 
-cdef inline void depthwise(const fnn_pool2d *plane, Py_ssize_t p0, Py_ssize_t p1, const real *x, const real *weight,
+cdef inline void depthwise(const fnn_pool2d *plane, Py_ssize_t planes, const real *x, const real *weight,
                            bint is_flipped, const real *bias, bint add, real *y) noexcept nogil:
     if real is float:
-        isa.f32.depthwise(plane, p0, p1, x, weight, is_flipped, bias, add, y)
+        isa.f32.depthwise(plane, planes, x, weight, is_flipped, bias, add, y)
     else:
-        isa.f64.depthwise(plane, p0, p1, x, weight, is_flipped, bias, add, y)
+        isa.f64.depthwise(plane, planes, x, weight, is_flipped, bias, add, y)
 
 
 cdef inline void depthwise_grad(const fnn_pool2d *plane, Py_ssize_t h0, Py_ssize_t h1, const real *dy,
@@ -209,12 +209,12 @@ cdef inline void depthwise_grad(const fnn_pool2d *plane, Py_ssize_t h0, Py_ssize
         isa.f64.depthwise_grad(plane, h0, h1, dy, weight, add, dx)
 
 
-cdef inline void depthwise_weight(const fnn_pool2d *plane, const real *x, const real *dy, real *dweight,
-                                  real *dbias) noexcept nogil:
+cdef inline void depthwise_weight(const fnn_pool2d *plane, Py_ssize_t images, const real *x, Py_ssize_t x_step,
+                                  const real *dy, Py_ssize_t dy_step, real *dweight, real *dbias) noexcept nogil:
     if real is float:
-        isa.f32.depthwise_weight(plane, x, dy, dweight, dbias)
+        isa.f32.depthwise_weight(plane, images, x, x_step, dy, dy_step, dweight, dbias)
     else:
-        isa.f64.depthwise_weight(plane, x, dy, dweight, dbias)
+        isa.f64.depthwise_weight(plane, images, x, x_step, dy, dy_step, dweight, dbias)
 
 
 cdef inline void activate(int op, double parameter, Py_ssize_t n, const real *x, real *y) noexcept nogil:

@@ -91,12 +91,12 @@ cdef extern from "fnn_kernels.h" nogil:
                            const float *x, float *y) noexcept nogil
         void (*avg_pool2d_grad)(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize_t h1, int include_pad,
                                 const float *dy, float *dx) noexcept nogil
-        void (*depthwise)(const fnn_pool2d *plane, Py_ssize_t p0, Py_ssize_t p1, const float *x, const float *weight,
+        void (*depthwise)(const fnn_pool2d *plane, Py_ssize_t planes, const float *x, const float *weight,
                           int is_flipped, const float *bias, int add, float *y) noexcept nogil
         void (*depthwise_grad)(const fnn_pool2d *plane, Py_ssize_t h0, Py_ssize_t h1, const float *dy,
                                const float *weight, int add, float *dx) noexcept nogil
-        void (*depthwise_weight)(const fnn_pool2d *plane, const float *x, const float *dy,
-                                 float *dweight, float *dbias) noexcept nogil
+        void (*depthwise_weight)(const fnn_pool2d *plane, Py_ssize_t images, const float *x, Py_ssize_t x_step,
+                                 const float *dy, Py_ssize_t dy_step, float *dweight, float *dbias) noexcept nogil
         void (*activate)(int op, float parameter, Py_ssize_t n, const float *x, float *y) noexcept nogil
         void (*activate_grad)(int op, float parameter, Py_ssize_t n, const float *dy, const float *saved,
                               float *dx) noexcept nogil
@@ -214,12 +214,12 @@ cdef extern from "fnn_kernels.h" nogil:
                            const double *x, double *y) noexcept nogil
         void (*avg_pool2d_grad)(const fnn_pool2d *pool, Py_ssize_t h0, Py_ssize_t h1, int include_pad,
                                 const double *dy, double *dx) noexcept nogil
-        void (*depthwise)(const fnn_pool2d *plane, Py_ssize_t p0, Py_ssize_t p1, const double *x, const double *weight,
+        void (*depthwise)(const fnn_pool2d *plane, Py_ssize_t planes, const double *x, const double *weight,
                           int is_flipped, const double *bias, int add, double *y) noexcept nogil
         void (*depthwise_grad)(const fnn_pool2d *plane, Py_ssize_t h0, Py_ssize_t h1, const double *dy,
                                const double *weight, int add, double *dx) noexcept nogil
-        void (*depthwise_weight)(const fnn_pool2d *plane, const double *x, const double *dy,
-                                 double *dweight, double *dbias) noexcept nogil
+        void (*depthwise_weight)(const fnn_pool2d *plane, Py_ssize_t images, const double *x, Py_ssize_t x_step,
+                                 const double *dy, Py_ssize_t dy_step, double *dweight, double *dbias) noexcept nogil
         void (*activate)(int op, double parameter, Py_ssize_t n, const double *x, double *y) noexcept nogil
         void (*activate_grad)(int op, double parameter, Py_ssize_t n, const double *dy, const double *saved,
                               double *dx) noexcept nogil
