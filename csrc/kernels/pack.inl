@@ -31,16 +31,45 @@ INLINE void NAME(transpose_block)(const REAL *src, ptrdiff_t ld, REAL *dst, ptrd
     _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) NAME(store)(dst + i * width, rows[i]);
 }
 
+/* n <= LANES rows of src, of which whole vectors cannot be read or are too few; zeros in the other lanes. */
+static void NAME(pack_t_few)(ptrdiff_t k, ptrdiff_t n, const REAL *src, ptrdiff_t ld, REAL *dst, ptrdiff_t dst_ks)
+{
+    REAL few[LANES * LANES];
+    memset(few, 0, sizeof few);
+    for (ptrdiff_t t = 0; t < k; t += LANES) {
+        ptrdiff_t taps = k - t < LANES ? k - t : LANES;
+        if (taps == LANES)
+            for (ptrdiff_t i = 0; i < n; i++) NAME(store)(few + i * LANES, NAME(load)(src + i * ld + t));
+        else
+            for (ptrdiff_t i = 0; i < n; i++)
+                for (ptrdiff_t u = 0; u < taps; u++) few[i * LANES + u] = src[i * ld + t + u];
+        NAME(v) rows[LANES];
+        NAME(load_transposed)(few, LANES, rows);
+        if (taps == LANES)
+            _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) NAME(store)(dst + (t + i) * dst_ks, rows[i]);
+        else
+            for (ptrdiff_t i = 0; i < taps; i++) NAME(store)(dst + (t + i) * dst_ks, rows[i]);
+    }
+}
+
 static void NAME(pack_t_apart)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, const REAL *src, ptrdiff_t ld, REAL *dst,
                                ptrdiff_t dst_ks)
 {
     ptrdiff_t j = 0;
     for (; j + LANES <= cols; j += LANES) {
         ptrdiff_t t = 0;
+        if (k < LANES) {
+            NAME(pack_t_few)(k, LANES, src + j * ld, ld, dst + j, dst_ks);
+            continue;
+        }
         for (; t + LANES <= k; t += LANES)
             NAME(transpose_block)(src + j * ld + t, ld, dst + t * dst_ks + j, dst_ks);
-        for (; t < k; t++)
-            for (ptrdiff_t i = 0; i < LANES; i++) dst[t * dst_ks + j + i] = src[(j + i) * ld + t];
+        if (t < k) /* the last taps with some of those before them once more */
+            NAME(transpose_block)(src + j * ld + k - LANES, ld, dst + (k - LANES) * dst_ks + j, dst_ks);
+    }
+    if (j < cols && j + LANES <= width) {
+        NAME(pack_t_few)(k, cols - j, src + j * ld, ld, dst + j, dst_ks);
+        j += LANES;
     }
     for (; j < cols; j++)
         for (ptrdiff_t t = 0; t < k; t++) dst[t * dst_ks + j] = src[j * ld + t];

@@ -58,6 +58,7 @@ cdef void matmul_task(Py_ssize_t row, Py_ssize_t rows, Py_ssize_t col, Py_ssize_
                       real *c, Py_ssize_t c_rs, real *panel) noexcept nogil:
     """One panel of columns times some rows: block after block of taps, the sums kept in c in between."""
     cdef Py_ssize_t t = 0, taps, width = round_up(cols, lanes(sizeof(real))), panel_ks
+    cdef Py_ssize_t blocks = (k + K_BLOCK - 1) // K_BLOCK   # of nearly equal length: a short one costs as many sums
     cdef const real *panel_b
     if rows <= 0:
         return
@@ -66,7 +67,7 @@ cdef void matmul_task(Py_ssize_t row, Py_ssize_t rows, Py_ssize_t col, Py_ssize_
     if init != NULL:
         init += row * init_rs + col * init_cs
     while True:
-        taps = min(k - t, <Py_ssize_t>K_BLOCK)
+        taps = (k - t + blocks - 1) // blocks if blocks > 0 else 0
         panel_b, panel_ks = panel, width
         if b_cs != 1:
             pack_t(taps, cols, width, b + t * b_ks + col * b_cs, b_cs, panel)
@@ -76,6 +77,7 @@ cdef void matmul_task(Py_ssize_t row, Py_ssize_t rows, Py_ssize_t col, Py_ssize_
             panel_b, panel_ks = b + t * b_ks + col, b_ks
         gemm(rows, cols, taps, a + t * a_cs, a_rs, a_cs, panel_b, panel_ks, init, init_rs, init_cs, c, c_rs)
         t += taps
+        blocks -= 1
         if t >= k:
             return
         init, init_rs, init_cs = c, c_rs, 1

@@ -10,7 +10,7 @@ from ._winograd_kernels cimport from_lanes, wino2_filter, wino2_output, wino_fil
 
 cdef enum:
     BLOCK = 48       # tiles that a thread carries through all phases at once, with stride 1
-    BLOCK_STRIDE = 24
+    BLOCK_STRIDE = 32
 
 # Where the filters and biases of a group are (of float or double).
 cdef struct Filters:
