@@ -2,7 +2,7 @@
 
 from cython.parallel cimport prange
 
-from ._kernels cimport FNN_RELU, activate, depthwise, depthwise_grad, depthwise_weight
+from ._kernels cimport depthwise, depthwise_grad, depthwise_weight
 from ._runtime cimport gemm_ns, real, threads_for
 from ._table cimport fnn_pool2d
 

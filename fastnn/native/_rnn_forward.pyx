@@ -244,4 +244,3 @@ cdef void project(const Forward *job, Py_ssize_t step, Py_ssize_t count, Py_ssiz
         rows += live_places(net, 0, t)
     for j in range(first_tile, last_tile):
         add_x(&job.tiles, j, rows, x if net.lengths == NULL else picked, projected_rows(job, j, work))
-
