@@ -2,7 +2,7 @@
 
 from cython.parallel cimport prange
 
-from ._kernels cimport depthwise, depthwise_grad, depthwise_weight
+from ._kernels cimport FNN_RELU, activate, depthwise, depthwise_grad, depthwise_weight
 from ._runtime cimport gemm_ns, real, threads_for
 from ._table cimport fnn_pool2d
 
@@ -16,21 +16,24 @@ cdef void depthwise_image(const fnn_pool2d *g, Py_ssize_t images, Py_ssize_t cha
     cdef Py_ssize_t each = filters // channels, planes = images * filters, task
     cdef int threads = threads_for(nanoseconds(g, <double>planes), planes)
     if threads == 1:
-        image_task(g, 0, planes, filters, each, x, weight, bias, y)
+        image_task(g, 0, planes, filters, each, x, weight, bias, relu, y)
     else:
         for task in prange(threads, num_threads=threads, schedule="static"):
-            image_task(g, planes * task // threads, planes * (task + 1) // threads, filters, each, x, weight, bias, y)
+            image_task(g, planes * task // threads, planes * (task + 1) // threads, filters, each, x, weight, bias,
+                       relu, y)
 
 
 cdef void image_task(const fnn_pool2d *g, Py_ssize_t first, Py_ssize_t past, Py_ssize_t filters, Py_ssize_t each,
-                     const real *x, const real *weight, const real *bias, real *y) noexcept nogil:
+                     const real *x, const real *weight, const real *bias, bint relu, real *y) noexcept nogil:
     """Planes of y, one after the other. There are `each` filters a channel."""
-    cdef Py_ssize_t k, n
+    cdef Py_ssize_t k, n, pixels = g.out_h * g.out_w
     while first < past:
         k = first % filters
         n = min(past - first, filters - k) if each == 1 else 1
         depthwise(g, n, x + first // each * g.in_h * g.in_w, weight + k * g.kernel_h * g.kernel_w, 0,
-                  bias + k if bias != NULL else NULL, 0, y + first * g.out_h * g.out_w)
+                  bias + k if bias != NULL else NULL, 0, y + first * pixels)
+        if relu:
+            activate(FNN_RELU, 0, n * pixels, y + first * pixels, y + first * pixels)
         first += n
 
 
