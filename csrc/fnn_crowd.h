@@ -13,12 +13,14 @@
 
 #define FNN_CROWD_SHARE 0.25            /* of its time that a thread waits where cores are crowded; 0 to 0.04 alone */
 #define FNN_CROWD_LOOK INT64_C(20000000)       /* nanoseconds from look to look, and half of it of work to judge by */
+#define FNN_CROWD_LOOKS 4               /* so many in a row must find one: a team that wakes up meets itself first */
 #define FNN_CROWD_FIRST INT64_C(100000000)     /* to stay alone for the first time */
 #define FNN_CROWD_LONGEST INT64_C(1600000000)
 
 /* What is to be done next, a function of what was seen: kept apart from the looking so that it can be tested. */
 typedef struct {
     int alone;          /* one thread only */
+    int found;          /* looks in a row that found a crowd */
     int64_t next;       /* when to look again */
     int64_t patience;   /* how long to stay alone the next time */
 } fnn_crowd;
@@ -32,10 +34,13 @@ static inline void fnn_crowd_saw(fnn_crowd *crowd, int64_t now, double share)
         crowd->alone = share > FNN_CROWD_SHARE; /* even one thread has to wait: a team need not be tried */
         if (crowd->alone) crowd->next = now + FNN_CROWD_FIRST;
     } else if (share > FNN_CROWD_SHARE) {
+        if (++crowd->found < FNN_CROWD_LOOKS) return;
+        crowd->found = 0;
         crowd->alone = 1;
         crowd->next = now + crowd->patience;
         if (crowd->patience < FNN_CROWD_LONGEST) crowd->patience *= 2;
     } else if (share >= 0) {
+        crowd->found = 0;
         crowd->patience /= 2;
     }
 }
