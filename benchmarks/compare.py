@@ -8,6 +8,7 @@ import argparse
 import datetime
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -41,9 +42,11 @@ class Contender:
         self.missing, self.versions = first.get("missing"), first.get("versions", {})
 
     def ask(self, do, **arguments):
+        self._signal("SIGCONT")
         self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
         self.process.stdin.flush()
         answer = self._read()
+        self._signal("SIGSTOP")  # or its threads would spin on the cores that the next contender needs
         if "error" in answer:
             raise RuntimeError(f"{self.name}: {answer['error']}")
         return answer
@@ -56,8 +59,13 @@ class Contender:
                 return list(archive.values())
 
     def stop(self):
+        self._signal("SIGCONT")
         self.process.stdin.close()
         self.process.wait()
+
+    def _signal(self, name):
+        if hasattr(signal, name) and self.process.poll() is None:
+            self.process.send_signal(getattr(signal, name))
 
     def _read(self):
         line = self.process.stdout.readline()

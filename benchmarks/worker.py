@@ -21,7 +21,7 @@ MODULES = {"fastnn": "own", "reference": "own", "torch": "peer_torch", "onnxrunt
            "jax": "peer_jax"}
 PEERS = {"torch", "onnxruntime", "onnx", "jax"}  # packages that may be missing; no other may
 MIN_SAMPLE = 2e-4  # seconds; shorter calls are repeated within a sample
-SETTLE = 0.3  # seconds; the threads of the contender before still spin, some for 0.2 s
+SETTLE = 0.03  # seconds, for what the calls before have left behind
 THREAD_VARIABLES = ("FASTNN_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
