@@ -8,12 +8,11 @@ do with as many numbers. Shows held-out squared errors, and how well a digit's n
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import matplotlib
 import numpy as np
-from mnist_data import DataError, load_digits
+from mnist_data import digits_or_exit, number_from
 
 import fastnn
 from fastnn import nn, optim
@@ -118,24 +117,16 @@ def draw(rows, maps, labels, path):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", metavar="FOLDER", help="of MNIST's four .gz files (without: scikit-learn's digits)")
-    parser.add_argument("--epochs", type=int, help="passes over the images (MNIST 6, scikit-learn's 60)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights and order (%(default)s)")
+    parser.add_argument("--epochs", type=number_from(1), help="passes over the images (MNIST 6, scikit-learn's 60)")
+    parser.add_argument("--seed", type=number_from(0), default=0, help="of weights and order (%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("pictures"), help="folder for the picture (%(default)s)")
     parser.add_argument("--small", action="store_true", help="few images and epochs, to see that it runs")
-    arguments = parser.parse_args()
-    for name, least in (("epochs", 1), ("seed", 0)):
-        if (value := getattr(arguments, name)) is not None and value < least:
-            parser.error(f"argument --{name}: expected a number from {least}, got {value}")
-    return arguments
+    return parser.parse_args()
 
 
 def main():
     arguments = parse_arguments()
-    try:
-        (x, y), (held_x, held_y) = load_digits(arguments.data)
-        arguments.output.mkdir(parents=True, exist_ok=True)
-    except (DataError, OSError) as error:
-        sys.exit(f"autoencoder.py: {error}")
+    (x, y), (held_x, held_y) = digits_or_exit(arguments)
     epochs = arguments.epochs or (6 if arguments.data else 60)
     if arguments.small:
         x, y, held_x, held_y, epochs = x[:200], y[:200], held_x[:100], held_y[:100], 1

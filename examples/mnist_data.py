@@ -1,7 +1,9 @@
 """Handwritten digits: MNIST, read from the four IDX files that it is published as, or scikit-learn's."""
 
+import argparse
 import gzip
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -46,6 +48,27 @@ def load_digits(folder):
     images, labels = (images - np.float32(MEAN)) / np.float32(DEVIATION), digits.target.astype(np.int64)
     held = np.arange(len(labels)) % 3 == 2
     return (images[~held], labels[~held]), (images[held], labels[held])
+
+
+def digits_or_exit(arguments):
+    """`load_digits` of --data, with the folder --output there; ends the program with a sentence where that fails."""
+    try:
+        digits = load_digits(arguments.data)
+        arguments.output.mkdir(parents=True, exist_ok=True)
+    except (DataError, OSError) as error:
+        sys.exit(f"{Path(sys.argv[0]).name}: {error}")
+    return digits
+
+
+def number_from(least):
+    """A type for argparse: whole numbers from `least` on."""
+    def number(text):
+        if (value := int(text)) < least:
+            raise argparse.ArgumentTypeError(f"expected a number from {least}, got {value}")
+        return value
+
+    number.__name__ = "int"  # argparse names the type of what is no number at all
+    return number
 
 
 def shifted(images, most, rng):

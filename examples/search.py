@@ -9,13 +9,12 @@ as many, drawn with replacement. Figures are of held-out images that neither has
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import optuna
-from mnist_data import DataError, load_digits
+from mnist_data import digits_or_exit, number_from
 from tqdm import tqdm
 
 import fastnn
@@ -142,26 +141,19 @@ def draw(finished, singles, votes, reached, path):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", metavar="FOLDER", help="of MNIST's four .gz files (without: scikit-learn's digits)")
-    parser.add_argument("--trials", type=int, default=30, help="designs to try (%(default)s)")
-    parser.add_argument("--voters", type=int, default=8, help="nets that vote (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=6, help="of a trial; the others take twice as many (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of search, weights and draws (%(default)s)")
+    parser.add_argument("--trials", type=number_from(1), default=30, help="designs to try (%(default)s)")
+    parser.add_argument("--voters", type=number_from(1), default=8, help="nets that vote (%(default)s)")
+    parser.add_argument("--epochs", type=number_from(1), default=6,
+                        help="of a trial; the others take twice as many (%(default)s)")
+    parser.add_argument("--seed", type=number_from(0), default=0, help="of search, weights and draws (%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("pictures"), help="folder for the picture (%(default)s)")
     parser.add_argument("--small", action="store_true", help="few images, trials and voters, to see that it runs")
-    arguments = parser.parse_args()
-    for name, least in (("trials", 1), ("voters", 1), ("epochs", 1), ("seed", 0)):
-        if (value := getattr(arguments, name)) < least:
-            parser.error(f"argument --{name}: expected a number from {least}, got {value}")
-    return arguments
+    return parser.parse_args()
 
 
 def main():
     arguments = parse_arguments()
-    try:
-        (x, y), (held_x, held_y) = load_digits(arguments.data)
-        arguments.output.mkdir(parents=True, exist_ok=True)
-    except (DataError, OSError) as error:
-        sys.exit(f"search.py: {error}")
+    (x, y), (held_x, held_y) = digits_or_exit(arguments)
     if arguments.small:
         x, y, held_x, held_y = x[:200], y[:200], held_x[:100], held_y[:100]
         arguments.trials, arguments.voters, arguments.epochs = 2, 2, 1

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from mnist_data import DataError, load, shifted
+from mnist_data import DataError, load, number_from, shifted
 
 import fastnn
 from fastnn import nn, optim
@@ -133,14 +133,11 @@ def parse_arguments():
     parser.add_argument("--epochs", type=positive(int), default=EPOCHS, help="passes over the images (%(default)s)")
     parser.add_argument("--batch-size", type=positive(int), default=BATCH, help="images a step (%(default)s)")
     parser.add_argument("--lr", type=positive(float), default=LR, help="AdamW's highest learning rate (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, order and dropout (%(default)s)")
+    parser.add_argument("--seed", type=number_from(0), default=0, help="of weights, order and dropout (%(default)s)")
     parser.add_argument("--threads", type=positive(int), help="how many to use (all that the machine lends)")
     parser.add_argument("--limit", type=positive(int), help="train on the first LIMIT images only")
     parser.add_argument("--output", type=Path, default=Path("pictures"), help="folder for the picture (%(default)s)")
-    arguments = parser.parse_args()
-    if arguments.seed < 0:
-        parser.error(f"argument --seed: expected a number from 0, got {arguments.seed}")
-    return arguments
+    return parser.parse_args()
 
 
 def main():

@@ -8,12 +8,11 @@ all, the nearest example. A frozen layer needs no gradient, so its results are c
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import matplotlib
 import numpy as np
-from mnist_data import DataError, load_digits
+from mnist_data import digits_or_exit, number_from
 from tqdm import tqdm
 
 import fastnn
@@ -103,24 +102,17 @@ def tiled(maps, columns):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", metavar="FOLDER", help="of MNIST's four .gz files (without: scikit-learn's digits)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, order and draws (%(default)s)")
-    parser.add_argument("--draws", type=int, default=5, help="of the examples, for mean and range (%(default)s)")
+    parser.add_argument("--seed", type=number_from(0), default=0, help="of weights, order and draws (%(default)s)")
+    parser.add_argument("--draws", type=number_from(1), default=5,
+                        help="of the examples, for mean and range (%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("pictures"), help="folder for the picture (%(default)s)")
     parser.add_argument("--small", action="store_true", help="few images and steps, to see that it runs")
-    arguments = parser.parse_args()
-    for name, least in (("draws", 1), ("seed", 0)):
-        if (value := getattr(arguments, name)) < least:
-            parser.error(f"argument --{name}: expected a number from {least}, got {value}")
-    return arguments
+    return parser.parse_args()
 
 
 def main():
     arguments = parse_arguments()
-    try:
-        (x, y), (held_x, held_y) = load_digits(arguments.data)
-        arguments.output.mkdir(parents=True, exist_ok=True)
-    except (DataError, OSError) as error:
-        sys.exit(f"transfer.py: {error}")
+    (x, y), (held_x, held_y) = digits_or_exit(arguments)
     if arguments.small:
         x, y, held_x, held_y, arguments.draws = x[:600], y[:600], held_x[:300], held_y[:300], 1
     counts, steps = (EXAMPLES[:3], 20) if arguments.small else (EXAMPLES, 200)
