@@ -79,6 +79,9 @@ static inline int fnn_depthwise_fits(const fnn_pool2d *g)
 static inline ptrdiff_t fnn_min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t fnn_max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
+/* A division by such a number is a multiplication by its inverse, to the bit. */
+static inline int fnn_is_power(ptrdiff_t n) { return (n & (n - 1)) == 0; }
+
 /* a / b rounded up and down, b > 0. */
 static inline ptrdiff_t fnn_ceil_div(ptrdiff_t a, ptrdiff_t b) { return a > 0 ? (a + b - 1) / b : -(-a / b); }
 static inline ptrdiff_t fnn_floor_div(ptrdiff_t a, ptrdiff_t b) { return -fnn_ceil_div(-a, b); }

@@ -52,12 +52,11 @@ static REAL NAME(max_value)(ptrdiff_t n, const REAL *x)
 static REAL NAME(sum_run)(ptrdiff_t n, const REAL *x)
 {
     NAME(v) sums = {0};
-    REAL sum = 0;
     ptrdiff_t i = 0;
     for (; i + LANES <= n; i += LANES) sums += NAME(load)(x + i);
-    for (; i < n; i++) sum += x[i];
-    for (ptrdiff_t j = 0; j < LANES; j++) sum += sums[j];
-    return sum;
+    if (i < n) sums += NAME(load_lanes)(x + i, NAME(lanes_between)(0, n - i), (NAME(v)){0});
+    for (int width = LANES; width > 1; width /= 2) sums = NAME(even)(sums, sums) + NAME(odd)(sums, sums);
+    return sums[0];
 }
 
 /* The window's winner; *tap is set to its number. */
@@ -210,12 +209,27 @@ static void NAME(avg_spread)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, in
     }
 }
 
+/* One window over the whole plane: pixels h0..h1-1 are one share. */
+static void NAME(avg_global_grad)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, const REAL *dy, REAL *dx)
+{
+    ptrdiff_t n = (h1 - h0) * g->in_w, i = 0;
+    NAME(v) shares = NAME(broadcast)(dy[0] / ((REAL)g->in_h * (REAL)g->in_w));
+    dx += h0 * g->in_w;
+    for (; i + LANES <= n; i += LANES) NAME(store)(dx + i, shares);
+    if (i < n && n >= LANES)
+        NAME(store)(dx + n - LANES, shares);
+    else if (i < n)
+        NAME(store_few)(dx, n, shares);
+}
+
 static void NAME(avg_pool2d_grad)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, int include_pad, const REAL *dy,
                                   REAL *dx)
 {
     NAME(grad_tile) tile;
     if (fnn_is_2x2(g))
         NAME(avg_2x2_grad)(g, h0, h1, dy, dx);
+    else if (fnn_is_global(g))
+        NAME(avg_global_grad)(g, h0, h1, dy, dx);
     else if (g->stride_h >= g->kernel_h && g->stride_w >= g->kernel_w)
         NAME(avg_spread)(g, h0, h1, include_pad, dy, dx);
     else if (!NAME(plan_grad)(g, &tile))

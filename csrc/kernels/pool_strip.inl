@@ -10,6 +10,7 @@ typedef struct {
     int include_pad, tap_bytes;
     NAME(vi) first; /* each window's first tap of a row that lies on the image */
     NAME(v) width;  /* how many pixels of a row each window's mean counts */
+    int is_power;   /* of two: each of these widths */
     NAME(v) value[STRIP_LINES];
     NAME(vi) tap[STRIP_LINES];
 } NAME(pooling);
@@ -122,7 +123,8 @@ INLINE void NAME(pool_windows)(int mode, int with_taps, const NAME(pooling) *poo
 {
     const fnn_pool2d *g = pool->g;
     ptrdiff_t step = g->dilation_h, last = g->in_h - (g->kernel_h - 1) * step - 1; /* where whole windows can begin */
-    ptrdiff_t start = pool->p0 * g->stride_h - g->pad_h, at = pool->p0 * g->out_w + pool->q;
+    ptrdiff_t start = pool->p0 * g->stride_h - g->pad_h, at = pool->p0 * g->out_w + pool->q, height = 0;
+    NAME(v) count = {0}, share = {0};
     for (ptrdiff_t p = pool->p0; p < pool->p1; p++, start += g->stride_h, at += g->out_w) {
         NAME(winner) best;
         int is_whole = start >= 0 && start <= last;
@@ -135,7 +137,15 @@ INLINE void NAME(pool_windows)(int mode, int with_taps, const NAME(pooling) *poo
             best = NAME(meet_lines)(mode, with_taps, pool, rows.low, rows.high, g->kernel_w,
                                     start + rows.low * step - pool->top, step);
         }
-        if (mode == FNN_POOL_MEAN) best.value /= pool->width * (REAL)fnn_mean_height(g, p, pool->include_pad);
+        if (mode == FNN_POOL_MEAN) {
+            ptrdiff_t now = is_whole ? g->kernel_h : fnn_mean_height(g, p, pool->include_pad);
+            if (now != height) {
+                height = now;
+                count = pool->width * (REAL)height;
+                share = 1 / count;
+            }
+            best.value = pool->is_power && fnn_is_power(height) ? best.value * share : best.value / count;
+        }
         NAME(store_strip)(y + at, pool->n, y_end, best.value);
         if (with_taps)
             NAME(store_taps)(taps, pool->tap_bytes, at, y_end - (y + at) >= LANES ? LANES : pool->n, best.tap);
@@ -179,8 +189,13 @@ INLINE void NAME(pool_by_strips)(int mode, int with_taps, const fnn_pool2d *g, p
             for (pool.q = (g->out_w - 1) / LANES * LANES; pool.q >= 0; pool.q -= LANES) {
                 pool.n = fnn_min(LANES, g->out_w - pool.q);
                 NAME(set_strip)(g, pool.q, &pool.strip);
+                pool.is_power = 1;
                 for (ptrdiff_t j = 0; j < pool.n; j++) {
-                    if (mode == FNN_POOL_MEAN) pool.width[j] = fnn_mean_width(g, pool.q + j, include_pad);
+                    if (mode == FNN_POOL_MEAN) {
+                        ptrdiff_t width = fnn_mean_width(g, pool.q + j, include_pad);
+                        pool.width[j] = width;
+                        pool.is_power &= fnn_is_power(width);
+                    }
                     if (mode != FNN_POOL_MEAN) pool.first[j] = (INT)fnn_cols(g, pool.q + j).low;
                 }
                 for (ptrdiff_t i = plane; i < fnn_min(plane + some, planes); i++)
