@@ -33,12 +33,13 @@ def train_mnist(options):
 def autocorrect(options):
     """The first PAIRS of codespell's, without the made-up slips."""
     import autocorrect as program
+    import spelling
 
-    pairs = program.read_pairs(None)
+    pairs = spelling.read_pairs(None)
     order = np.random.default_rng(0).permutation(len(pairs))[:HELD + PAIRS]
     parts = {"held_": order[:HELD], "": order[HELD:]}
-    arrays = {name + axis: program.encode([pairs[i][axis == "y"] for i in part], end)
-              for name, part in parts.items() for axis, end in (("x", program.END), ("y", program.NOTHING))}
+    arrays = {name + axis: spelling.encode([pairs[i][axis == "y"] for i in part], end)
+              for name, part in parts.items() for axis, end in (("x", spelling.END), ("y", spelling.NOTHING))}
     rng = np.random.default_rng(options.seed)
     plan = {"loss": "words", "lr": program.LR, "epochs": 3, "batch_size": program.BATCH, "clip_norm": 1.0}
     return program.Speller(program.Reader(rng), rng), plan, arrays

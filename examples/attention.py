@@ -5,27 +5,24 @@ epochs. Shown are how often each finds the word, by its length, and what a train
 """
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from autocorrect import DISTANCE, END, DataError, Reader, Speller, WordList, places, probabilities, read_pairs, train
+from autocorrect import DISTANCE, Reader, Speller, probabilities, train
+from common import BLUE, RED, explained, new_file, number_from, plt
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
+from spelling import END, WordList, places, read_pairs
 
 from fastnn import nn
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 WIDTH, HEADS, LAYERS, LR = 128, 4, 2, 2e-3
 PAIRS, EPOCHS, HELD = 10_000, 3, 1500
 LENGTHS = ((1, 6), (7, 8), (9, 10), (11, 20))  # letters typed, first to last of each group
 GROWING = (8, 16, 32, 64, 128, 256, 512)  # letters of a sequence; LETTERS_A_STEP in all
 LETTERS_A_STEP = 2048
-COLOURS = {"LSTM": "#c4442a", "transformer": "#2a6fb0"}
+COLOURS = {"LSTM": RED, "transformer": BLUE}
 
 
 class Block(nn.Module):
@@ -94,7 +91,7 @@ def milliseconds(reader, length):
 
 
 def draw(found, spent, path):
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
     for name, colour in COLOURS.items():
         left.plot(range(len(LENGTHS)), 100 * np.array(found[name]), "o-", color=colour, label=name)
         right.plot(GROWING, spent[name], "o-", color=colour, label=name)
@@ -105,35 +102,24 @@ def draw(found, spent, path):
     right.set_xticks(GROWING, GROWING)
     right.minorticks_off()
     for axis in (left, right):
-        axis.grid(color="#e4e4e4", linewidth=0.6)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(frameon=False)
-    figure.savefig(path, dpi=100)
+        axis.legend()
+    figure.savefig(path)
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--dictionary", metavar="FILE", help="lines 'misspelling->word' (those of codespell)")
-    parser.add_argument("--picture", type=Path, default=Path("attention.png"), metavar="FILE.png",
+    parser.add_argument("--picture", type=new_file(".png"), default=Path("attention.png"), metavar="FILE.png",
                         help="where to draw (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="passes over the pairs (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, slips and held-out pairs (%(default)s)")
-    arguments = parser.parse_args()
-    for name, least in (("epochs", 1), ("seed", 0)):
-        if getattr(arguments, name) < least:
-            parser.error(f"argument --{name}: expected a number from {least}, got {getattr(arguments, name)}")
-    if arguments.picture.suffix != ".png" or not arguments.picture.parent.is_dir():
-        parser.error(f"argument --picture: expected a name that ends in .png, in a folder that is there, "
-                     f"got {arguments.picture}")
-    return arguments
+    parser.add_argument("--epochs", type=number_from(1), default=EPOCHS, help="passes over the pairs (%(default)s)")
+    parser.add_argument("--seed", type=number_from(0), default=0, help="of weights, slips, held-out pairs")
+    return parser.parse_args()
 
 
 def main():
     arguments = parse_arguments()
-    try:
+    with explained():
         pairs = read_pairs(arguments.dictionary)
-    except DataError as error:
-        sys.exit(f"attention.py: {error}")
     words = WordList({word for _, word in pairs})
     count = min(HELD, len(pairs) // 10)
     order = np.random.default_rng(arguments.seed).permutation(len(pairs))[:count + PAIRS]

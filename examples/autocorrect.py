@@ -6,14 +6,14 @@ probability: the sum over all ways to write it. That and the edit distance rank 
 """
 
 import argparse
-import importlib.util
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
+from common import explained, new_file, number_from, print_epoch
 from rapidfuzz import process
 from rapidfuzz.distance import OSA, JaroWinkler
+from spelling import CLASSES, END, LETTERS, LONGEST, NOTHING, Batches, WordList, alignments, encode, places, read_pairs
 from tqdm import tqdm
 
 import fastnn
@@ -21,53 +21,9 @@ from fastnn import functional as F
 from fastnn import nn, optim
 from fastnn.optim.lr_scheduler import OneCycleLR
 
-LETTERS, LONGEST = "abcdefghijklmnopqrstuvwxyz", 20
-NOTHING, END, CLASSES = 0, 27, 27  # letters are 1 to 26; END stands behind a typed word
 KEEP = 4.0  # added to the score of leaving a place as it was typed: what the net learns is to deviate
-TINY = 1e-300
 DISTANCE = 2.0  # what a slip costs beside -log P(word), so that a far word needs much evidence
 HIDDEN, BATCH, LR, HELD = 128, 128, 8e-3, 3000  # HELD misspellings are not learned from, a tenth where there are few
-
-
-class DataError(Exception):
-    """What is wrong with the data, in a sentence."""
-
-
-def read_pairs(path):
-    """[(misspelling, word)]: the lines of codespell's dictionary that name one word, of a to z as the misspelling."""
-    if path is None:
-        package = importlib.util.find_spec("codespell_lib")
-        if package is None:
-            raise DataError("codespell is not installed: pip install codespell, or name a --dictionary")
-        path = Path(package.origin).parent / "data" / "dictionary.txt"
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from None
-    pairs = re.findall(rf"^([a-z]{{1,{LONGEST}}})->([a-z]{{1,{LONGEST}}})$", text, re.MULTILINE)
-    if len(pairs) < 100:
-        raise DataError(f"{path}: expected at least 100 lines 'misspelling->word', found {len(pairs)}")
-    return pairs
-
-
-def encode(words, end=NOTHING):
-    """(N, longest + 1) int64: the letters' numbers, `end`, zeros."""
-    numbers = np.zeros((len(words), max(map(len, words)) + 1), np.int64)
-    for row, word in zip(numbers, words):
-        row[:len(word)] = np.frombuffer(word.encode(), np.uint8) - 96
-        row[len(word)] = end
-    return numbers
-
-
-def slips(words, count, rng):
-    """[(misspelling, word)]: random words with two letters swapped, one too many, one missing, or a wrong one."""
-    made = []
-    for word, kind, where, letter in zip(rng.choice(words, count).tolist(), rng.integers(4, size=count),
-                                         rng.random(count), rng.choice(list(LETTERS), count).tolist()):
-        i = int(where * len(word))
-        instead = (word[i + 1:i + 2] + word[i], letter + word[i], "", letter)[kind]
-        made.append((word[:i] + instead + word[i + 1 + (kind == 0):], word))
-    return made
 
 
 class Reader(nn.Module):
@@ -99,28 +55,6 @@ class Speller(nn.Module):
                 lambda dscores: back_reader(back_head(dscores.reshape(scores.shape))))
 
 
-def alignments(p, words):
-    """P(word) for p (N, steps, 27) and words (N, letters), and the probability of each step's letters given the word.
-
-    The forward-backward algorithm: a step writes one letter of the word or nothing, so that after `step` steps
-    begun[step, :, j] is the probability of j letters written, and left[step, :, j] that of then writing the others.
-    """
-    (n, steps, _), length, rows = p.shape, np.count_nonzero(words, axis=1), np.arange(len(p))
-    skip, write = p[..., :1], np.take_along_axis(p, np.repeat(words[:, None], steps, axis=1), axis=2)
-    begun = np.zeros((steps + 1, n, words.shape[1] + 1))
-    left = np.zeros_like(begun)
-    begun[0, :, 0] = left[-1, rows, length] = 1
-    for k in range(steps):
-        begun[k + 1] = begun[k] * skip[:, k]
-        begun[k + 1, :, 1:] += begun[k, :, :-1] * write[:, k]
-        left[-k - 2] = left[-k - 1] * skip[:, -k - 1]
-        left[-k - 2, :, :-1] += left[-k - 1, :, 1:] * write[:, -k - 1]
-    likelihood = np.maximum(begun[-1, rows, length], TINY)  # 0 where the steps are too few for the word
-    written = ((begun[:-1, :, :-1] * left[1:, :, 1:]).swapaxes(0, 1) * write) @ np.eye(CLASSES)[words]
-    written[..., NOTHING] = (begun[:-1] * left[1:]).sum(axis=2).T * skip[..., 0]
-    return likelihood, written / likelihood[:, None, None]
-
-
 class WordLoss(nn.Module):
     """The mean of -log P(word); its gradient is that of the cross-entropy with each step's letters given the word."""
 
@@ -130,72 +64,19 @@ class WordLoss(nn.Module):
         return -np.log(likelihood).mean(), lambda: ((p - given_word) / len(p)).astype(scores.dtype)
 
 
-class WordList:
-    """The words as a tree of their beginnings: each node has a parent and the letter that it adds."""
-
-    def __init__(self, words):
-        self.words = sorted(words)
-        starts = sorted({word[:i] for word in self.words for i in range(len(word) + 1)}, key=len)
-        number = {start: i for i, start in enumerate(starts)}
-        self.parent = np.array([number[start[:-1]] for start in starts])
-        self.letter = np.array([LETTERS.find(start[-1:] or "?") + 1 for start in starts])
-        self.node = np.array([number[word] for word in self.words])
-
-    def costs(self, steps):
-        """-log P(word) of each word, for the steps (K, 27) of one typed word."""
-        p = np.zeros(len(self.parent))
-        p[0] = 1
-        for step in steps:
-            written = p[self.parent] * step[self.letter]
-            written[0] = 0  # nothing leads to the empty beginning
-            p = p * step[NOTHING] + written
-        return -np.log(np.maximum(p[self.node], TINY))
-
-
-class Batches:
-    """The pairs and as many slips, others each epoch, in batches (typed, meant)."""
-
-    def __init__(self, pairs, words, rng):
-        self.pairs, self.words, self.rng = pairs, words, rng
-
-    def __len__(self):
-        return -(-2 * len(self.pairs) // BATCH)
-
-    def __iter__(self):
-        pairs = self.pairs + slips(self.words, len(self.pairs), self.rng)
-        order = self.rng.permutation(len(pairs))
-        for start in range(0, len(pairs), BATCH):
-            typed, meant = zip(*(pairs[i] for i in order[start:start + BATCH]))
-            yield encode(typed, END), encode(meant)
-
-
 def train(model, pairs, words, epochs, rng, lr=LR):
     """Learn the pairs, and made-up slips in the words."""
-    batches = Batches(pairs, words, rng)
+    batches = Batches(pairs, words, BATCH, rng)
     optimizer = optim.Adam(model.parameters(), lr=lr)
-    schedule = OneCycleLR(optimizer, lr, total_steps=epochs * len(batches), cycle_momentum=False)
-
-    def report(run):
-        row = run.history[-1]
-        print(f"epoch {row['epoch']}/{epochs}: -log P(word) {row['loss']:.3f}, {row['seconds']:.1f} s", flush=True)
-
+    schedule = OneCycleLR(optimizer, lr, epochs=epochs, steps_per_epoch=len(batches), cycle_momentum=False)
     fastnn.fit(model, WordLoss(), optimizer, batches, epochs=epochs, clip_norm=1.0, scheduler=schedule,
-               step_scheduler="batch", callbacks=[report])
-
-
-def places(costs, meant):
-    """How often the meant word, a column of costs (N, words), comes first; among five. Equals share their places."""
-    own = costs[np.arange(len(meant)), meant][:, None]
-    before, equal = (costs < own).sum(axis=1), (costs == own).sum(axis=1)
-    return [np.clip((wanted - before) / equal, 0, 1).mean() for wanted in (1, 5)]
+               step_scheduler="batch", callbacks=[print_epoch()])
 
 
 def probabilities(model, typed):
     """What the net would put where: the steps (K, 27) of each typed word."""
-    found = []
-    for start in range(0, len(typed), 100):
-        found += list(F.softmax(model(encode(typed[start:start + 100], END)), -1).astype(float))
-    return found
+    parts = [typed[start:start + 100] for start in range(0, len(typed), 100)]
+    return [steps for part in parts for steps in F.softmax(model(encode(part, END)), -1).astype(float)]
 
 
 def print_held_out(model, words, held):
@@ -238,32 +119,21 @@ def correct(model, words, typed):
 
 
 def read_word(text):
-    """The word that a line holds. Raises ValueError with a sentence for anything else."""
+    """The word that a line holds."""
     word = text.strip().lower()
     if not re.fullmatch(f"[a-z]{{1,{LONGEST}}}", word):
-        raise ValueError(f"expected a word of 1 to {LONGEST} letters, a to z, got {text.strip()!r}")
+        raise argparse.ArgumentTypeError(f"expected a word of 1 to {LONGEST} letters, a to z, got {text.strip()!r}")
     return word
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
-    parser.add_argument("words", nargs="*", metavar="WORD", help="to correct; without any, lines are read")
+    parser.add_argument("words", nargs="*", type=read_word, metavar="WORD", help="to correct; else lines are read")
     parser.add_argument("--dictionary", metavar="FILE", help="lines 'misspelling->word' (those of codespell)")
-    parser.add_argument("--weights", metavar="FILE.npz", type=Path, help="read it, or train and write it")
-    parser.add_argument("--epochs", type=int, default=4, help="passes over the pairs and the slips (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, slips and held-out pairs (%(default)s)")
-    arguments = parser.parse_args()
-    for name, least in (("epochs", 1), ("seed", 0)):
-        if getattr(arguments, name) < least:
-            parser.error(f"argument --{name}: expected a number from {least}, got {getattr(arguments, name)}")
-    if arguments.weights and not (arguments.weights.suffix == ".npz" and arguments.weights.parent.is_dir()):
-        parser.error(f"argument --weights: expected a name that ends in .npz, in a folder that is there, "
-                     f"got {arguments.weights}")
-    try:
-        arguments.words = [read_word(text) for text in arguments.words]
-    except ValueError as error:
-        parser.error(str(error))
-    return arguments
+    parser.add_argument("--weights", type=new_file(".npz"), metavar="FILE.npz", help="read it, or train and write it")
+    parser.add_argument("--epochs", type=number_from(1), default=4, help="passes over pairs and slips (%(default)s)")
+    parser.add_argument("--seed", type=number_from(0), default=0, help="of weights, slips, held-out pairs")
+    return parser.parse_args()
 
 
 def main():
@@ -271,12 +141,10 @@ def main():
     rng = np.random.default_rng(arguments.seed)
     model = Speller(Reader(rng), rng)
     trained = arguments.weights is not None and arguments.weights.exists()
-    try:
+    with explained():
         pairs = read_pairs(arguments.dictionary)
         if trained:
             model.load_state_dict(fastnn.load(arguments.weights))
-    except (DataError, OSError, ValueError) as error:
-        sys.exit(f"autocorrect.py: {error}")
     words = WordList({word for _, word in pairs})
     if not trained:
         pairs = [pairs[i] for i in rng.permutation(len(pairs))]
@@ -290,7 +158,7 @@ def main():
     for text in arguments.words or sys.stdin:
         try:
             correct(model, words, read_word(text))
-        except ValueError as error:
+        except argparse.ArgumentTypeError as error:
             print(f"autocorrect.py: {error}", file=sys.stderr)
 
 

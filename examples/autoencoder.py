@@ -10,16 +10,13 @@ do with as many numbers. Shows held-out squared errors, and how well a digit's n
 import argparse
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from mnist_data import digits_or_exit, number_from
+from common import in_parts, number_from, plt, print_epoch, show_image
+from mnist_data import digits_or_exit
 
 import fastnn
 from fastnn import nn, optim
 from fastnn.optim.lr_scheduler import OneCycleLR
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 CODES = (2, 16)  # numbers that an image becomes
 SHOWN = 2000  # held-out images on the map
@@ -61,22 +58,13 @@ class Components:
         return (codes @ self.axes.T + self.mean).reshape(-1, 1, 28, 28)
 
 
-def in_parts(function, x):
-    return np.concatenate([function(part) for part in np.array_split(x, max(1, len(x) // 500))])
-
-
 def train(code, images, held_out, epochs, seed):
     """An autoencoder by Adam, the learning rate rising and then falling to nothing."""
-    def report(training):
-        row = training.history[-1]
-        print(f"{code} numbers, epoch {row['epoch']}/{epochs}: error {row['loss']:.4f}, "
-              f"held out {row['val_loss']:.4f}, {row['seconds']:.1f} s", flush=True)
-
     model = Autoencoder(code, np.random.default_rng([seed, code]))
     optimizer = optim.Adam(model.parameters(), lr=3e-3)
     fastnn.fit(model, nn.MSELoss(), optimizer, (images, images), epochs=epochs, batch_size=64, rng=seed,
                scheduler=OneCycleLR(optimizer, 3e-3, total_steps=epochs * -(-len(images) // 64), cycle_momentum=False),
-               step_scheduler="batch", validation=(held_out, held_out), callbacks=[report])
+               step_scheduler="batch", validation=(held_out, held_out), callbacks=[print_epoch(f"{code} numbers, ")])
     return model
 
 
@@ -93,13 +81,11 @@ def neighbours_agree(codes, labels, held_codes, held_labels, k=10):
 
 def draw(rows, maps, labels, path):
     """rows: {title: ten images (10, 1, 28, 28)}; maps: {title: (N, 2)}, coloured by label."""
-    figure = plt.figure(figsize=(10, 9.4), layout="constrained")
+    figure = plt.figure(figsize=(10, 9.4))
     above, below = figure.subfigures(2, 1, height_ratios=[len(rows), 6])
     for axis, (title, images) in zip(above.subplots(len(rows), 1), rows.items()):
-        axis.imshow(np.concatenate(images[:, 0], axis=1), cmap="gray_r", vmin=-0.42, vmax=2.8)
-        axis.set(xticks=[], yticks=[])
-        axis.set_ylabel(title, rotation=0, ha="right", va="center", fontsize=9)
-        axis.spines[:].set_visible(False)
+        show_image(axis, np.concatenate(images[:, 0], axis=1), vmin=-0.42, vmax=2.8)
+        axis.text(-0.01, 0.5, title, transform=axis.transAxes, ha="right", va="center", fontsize=9)
     for axis, (title, codes) in zip(below.subplots(1, len(maps)), maps.items()):
         for digit in range(10):
             axis.scatter(*codes[labels == digit].T, s=5, color=plt.cm.tab10(digit), linewidths=0)
@@ -108,10 +94,9 @@ def draw(rows, maps, labels, path):
                       ha="center", va="center", bbox={"boxstyle": "circle,pad=0.15", "fc": "white", "alpha": 0.8,
                                                       "ec": plt.cm.tab10(digit)})
         low, high = np.percentile(codes, [1, 99], axis=0)
-        axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
-        axis.set_title(title, fontsize=10)
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
+        axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[], title=title)
+        axis.spines[:].set_visible(True)
+    figure.savefig(path)
 
 
 def parse_arguments():

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import digit_pictures as pictures
 import numpy as np
+from common import print_epoch
 from sklearn.datasets import load_digits
+from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import train_test_split
 
 import fastnn
@@ -71,23 +73,12 @@ def load():
 
 def train(name, model, data, held_out, epochs, lr):
     """Train with Adam, the learning rate falling to zero as a half cosine; returns one (loss, accuracy) an epoch."""
-    def report(training):
-        row = training.history[-1]
-        print(f"{name}, epoch {row['epoch']:2}/{epochs}: loss {row['loss']:.3f}, held-out {row['val_accuracy']:.2%}, "
-              f"{row['seconds']:.1f} s", flush=True)
-
     optimizer = optim.Adam(model.parameters(), lr=lr)
     batches = -(-len(data[0]) // BATCH)
     history = fastnn.fit(model, nn.CrossEntropyLoss(), optimizer, data, epochs=epochs, batch_size=BATCH, rng=SEED,
                          scheduler=CosineAnnealingLR(optimizer, epochs * batches), step_scheduler="batch",
-                         validation=held_out, metrics={"accuracy": accuracy}, callbacks=[report])
+                         validation=held_out, metrics={"accuracy": accuracy}, callbacks=[print_epoch(f"{name}, ")])
     return list(zip(history["loss"], history["val_accuracy"]))
-
-
-def confusion_matrix(wanted, found):
-    matrix = np.zeros((10, 10), int)
-    np.add.at(matrix, (wanted, found), 1)
-    return matrix
 
 
 def print_confusion(name, matrix):

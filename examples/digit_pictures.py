@@ -1,18 +1,15 @@
 """The pictures of the demo."""
 
-import matplotlib
 import numpy as np
+from common import BLUE, RED, plt
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
-COLOURS = {"CNN": "#2a6fb0", "LSTM": "#c4442a"}
+COLOURS = {"CNN": BLUE, "LSTM": RED}
 
 
 def filters(weight, digit, maps, path):
     """The first layer's filters, each above what it makes of one digit. weight: (K, 1, R, S); maps: (K, H, W)."""
     columns = len(weight) // 2
-    figure = plt.figure(figsize=(10.5, 4.4), layout="constrained")
+    figure = plt.figure(figsize=(10.5, 4.4))
     left, right = figure.subfigures(1, 2, width_ratios=[1, 3.4])
     _image(left.subplots(), digit, "gray_r", "a held-out digit")
     axes = right.subplots(4, columns, gridspec_kw={"hspace": 0.06, "wspace": 0.06})
@@ -30,25 +27,23 @@ def filters(weight, digit, maps, path):
 
 def learning_curves(histories, path):
     """Training loss and held-out error by epoch, one line for each model."""
-    figure, (loss_axis, error_axis) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
+    figure, (loss_axis, error_axis) = plt.subplots(1, 2, figsize=(10, 3.8))
     for name, history in histories.items():
         losses, accuracies = np.array(history).T
         epochs = np.arange(1, len(history) + 1)
-        style = {"color": COLOURS[name], "linewidth": 1.8, "marker": "o", "markersize": 3}
+        style = {"color": COLOURS[name], "marker": "o"}
         loss_axis.plot(epochs, losses, **style, label=name)
         error_axis.plot(epochs, 100 * accuracies, **style, label=f"{name}: {accuracies[-1]:.2%} at the end")
     loss_axis.set(title="training loss", xlabel="epoch", yscale="log")
     error_axis.set(title="held-out accuracy, %", xlabel="epoch", ylim=(80, 100.5))
     for axis in (loss_axis, error_axis):
-        axis.grid(color="#e4e4e4", linewidth=0.6)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(frameon=False)
+        axis.legend()
     _save(figure, path)
 
 
 def confusion(matrices, path):
     """The confusion matrices side by side: right answers in blue, mistakes in red."""
-    figure, axes = plt.subplots(1, len(matrices), figsize=(10.4, 5.6), layout="constrained")
+    figure, axes = plt.subplots(1, len(matrices), figsize=(10.4, 5.6))
     for axis, (name, matrix) in zip(axes, matrices.items(), strict=True):
         right = np.eye(10, dtype=bool)
         axis.imshow(np.ma.masked_array(matrix, ~right), cmap="Blues", vmin=0, vmax=2 * matrix.max())
@@ -60,7 +55,8 @@ def confusion(matrices, path):
                  xlabel="answer", ylabel="true digit", xticks=range(10), yticks=range(10))
         axis.set_xticks(np.arange(11) - 0.5, minor=True)
         axis.set_yticks(np.arange(11) - 0.5, minor=True)
-        axis.grid(which="minor", color="#e4e4e4", linewidth=0.6)
+        axis.grid(False)
+        axis.grid(which="minor")
         axis.spines[:].set_visible(False)
         axis.tick_params(which="both", length=0)
     _save(figure, path)

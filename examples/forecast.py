@@ -6,23 +6,19 @@ season (all comes again, and what grew grows on). The series come with statsmode
 """
 
 import argparse
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
+from common import BLUE, GREEN, GREY, RED, YELLOW, explained, new_file, number_from, plt
 from tqdm import tqdm
 
 import fastnn
 from fastnn import nn, optim
 from fastnn.training import EarlyStopping
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
 HIDDEN, NETS, BATCH, LR = 32, 5, 32, 1e-3  # the mean of NETS nets is forecast
-COLOURS = {"persistence": "#b0b0b0", "season": "#d99a2b", "regression": "#4a9a5f", "GRU": "#2a6fb0"}
+COLOURS = {"persistence": GREY, "season": YELLOW, "regression": GREEN, "GRU": BLUE}
 
 
 class Series(NamedTuple):
@@ -58,13 +54,13 @@ def co2():
                   period=12, grows=True, window=36, horizon=24, checked=60, held=120)
 
 
+SERIES = {"co2": co2, "sunspots": sunspots}
+
+
 def ahead(series):
     """The next values (T, horizon) of each moment; NaN beyond the end."""
     padded = np.append(series.value, np.full(series.horizon, np.nan))
     return np.lib.stride_tricks.sliding_window_view(padded[1:], series.horizon)[:len(series.value)]
-
-
-SERIES = {"co2": co2, "sunspots": sunspots}
 
 
 def growth(series):
@@ -146,52 +142,40 @@ def errors(series, found):
 
 def draw(series, found, wrong, path):
     """The held-out years with forecasts from some moments, and the errors by how far ahead they look."""
-    figure, (above, below) = plt.subplots(2, 1, figsize=(9, 6.6), height_ratios=[1.5, 1], layout="constrained")
-    first = len(series.value) - series.held
-    spacing = series.time[1] - series.time[0]
-    above.plot(series.time[first - series.window:], series.value[first - series.window:], color="black", linewidth=1,
+    figure, (above, below) = plt.subplots(2, 1, figsize=(9, 6.6), height_ratios=[1.5, 1])
+    time, value, gru, steps = series.time, series.value, found["GRU"], np.arange(1, series.horizon + 1)
+    first = len(value) - series.held
+    above.plot(time[first - series.window:], value[first - series.window:], color="black", linewidth=1,
                label="observed")
-    above.plot(series.time[first:], found["GRU"][first - 1:-1, 0], ".", color="#c4442a", markersize=4,
-               label=f"GRU, one {series.step} ahead")
-    for start in range(first - 1, len(series.value) - 1, series.horizon):
-        above.plot(series.time[start] + spacing * np.arange(1, series.horizon + 1), found["GRU"][start],
-                   color=COLOURS["GRU"], linewidth=2, alpha=0.7,
-                   label=f"GRU, {series.horizon} {series.step}s at once" if start == first - 1 else None)
-    above.axvline(series.time[first], color="#909090", linewidth=0.8, linestyle=":")
+    above.plot(time[first:], gru[first - 1:-1, 0], ".", color=RED, label=f"GRU, one {series.step} ahead")
+    starts = range(first - 1, len(value) - 1, series.horizon)
+    above.plot(np.transpose([time[start] + (time[1] - time[0]) * steps for start in starts]),
+               np.transpose([gru[start] for start in starts]), color=COLOURS["GRU"], linewidth=2, alpha=0.7,
+               label=[f"GRU, {series.horizon} {series.step}s at once", *["_"] * (len(starts) - 1)])
+    above.axvline(time[first], color=GREY, linewidth=0.8, linestyle=":")
     above.set(title=f"{series.title}: what is right of the dotted line was not learned from", ylabel=series.unit)
     for name, error in wrong.items():
-        below.plot(np.arange(1, series.horizon + 1), error, color=COLOURS[name], marker="o", markersize=3, label=name)
+        below.plot(steps, error, color=COLOURS[name], marker="o", label=name)
     below.set(xlabel=f"{series.step}s ahead", ylabel=f"error (RMS), {series.unit}", ylim=(0, None))
     for axis in (above, below):
-        axis.grid(color="#e4e4e4", linewidth=0.6)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(frameon=False)
-    figure.savefig(path, dpi=100)
+        axis.legend()
+    figure.savefig(path)
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--series", choices=SERIES, default="co2", help="what to forecast (%(default)s)")
-    parser.add_argument("--picture", type=Path, default=Path("forecast.png"), metavar="FILE.png",
+    parser.add_argument("--picture", type=new_file(".png"), default=Path("forecast.png"), metavar="FILE.png",
                         help="where to draw (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=300, help="at most, for each net (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights and order (%(default)s)")
-    arguments = parser.parse_args()
-    for name, least in (("epochs", 1), ("seed", 0)):
-        if getattr(arguments, name) < least:
-            parser.error(f"argument --{name}: expected a number from {least}, got {getattr(arguments, name)}")
-    if arguments.picture.suffix != ".png" or not arguments.picture.parent.is_dir():
-        parser.error(f"argument --picture: expected a name that ends in .png, in a folder that is there, "
-                     f"got {arguments.picture}")
-    return arguments
+    parser.add_argument("--epochs", type=number_from(1), default=300, help="at most, for each net (%(default)s)")
+    parser.add_argument("--seed", type=number_from(0), default=0, help="of weights and order (%(default)s)")
+    return parser.parse_args()
 
 
 def main():
     arguments = parse_arguments()
-    try:
+    with explained():  # the series come with statsmodels
         series = SERIES[arguments.series]()
-    except ImportError as error:
-        sys.exit(f"forecast.py: the series come with statsmodels: {error}")
     found = forecasts(series, arguments.epochs, arguments.seed)
     wrong = errors(series, found)
     shown = sorted({1, series.period // 2, series.period, series.horizon})

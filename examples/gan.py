@@ -8,18 +8,16 @@ the drawings as the epochs go by, beside real digits and beside draws from a Gau
 import argparse
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from mnist_data import digits_or_exit, number_from
+from common import in_parts, number_from, plt, show_image
+from mnist_data import digits_or_exit
 from tqdm import tqdm
 from train_mnist import make_model
 
 import fastnn
+from fastnn import functional as F
 from fastnn import nn, optim
 from fastnn.training import accuracy
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 NOISE, BATCH, LR = 64, 64, 5e-4
 WHITE, BLACK = 2.8215, -0.4242  # of the standardised images
@@ -90,7 +88,7 @@ class Judge:
         self.real = self._moments(self._features(held_x))
 
     def _features(self, x):
-        return np.concatenate([self.net[:-2](part) for part in np.array_split(x, -(-len(x) // 500))]).astype(float)
+        return in_parts(self.net[:-2], x).astype(float)
 
     @staticmethod
     def _moments(features):
@@ -104,37 +102,30 @@ class Judge:
         judge's features of these images and of the held-out ones (Heusel et al. 2017).
         """
         features = self._features(images)
-        logits = self.net[-1](features.astype(np.float32))
-        chances = np.exp(logits - logits.max(axis=1, keepdims=True))
-        chances /= chances.sum(axis=1, keepdims=True)
-        shares = np.bincount(chances.argmax(axis=1), minlength=10) / len(images)
+        chances = F.softmax(self.net[-1](features.astype(np.float32)), 1)
+        counts = np.bincount(chances.argmax(axis=1), minlength=10)
+        shares = counts[counts > 0] / len(images)
         (mean, spread), (real_mean, real_spread) = self._moments(features), self.real
-        values, vectors = np.linalg.eigh(real_spread)
-        root = vectors * np.sqrt(values.clip(0)) @ vectors.T
-        common = np.sqrt(np.linalg.eigvalsh(root @ spread @ root).clip(0)).sum()
-        return {"sure": np.mean(chances.max(axis=1) >= 0.9),
-                "kinds": np.exp(-(shares[shares > 0] * np.log(shares[shares > 0])).sum()),
+        # The trace of a root is the sum of the eigenvalues' roots.
+        common = np.sqrt(np.linalg.eigvals(real_spread @ spread).real.clip(0)).sum()
+        return {"sure": np.mean(chances.max(axis=1) >= 0.9), "kinds": np.exp(-(shares * np.log(shares)).sum()),
                 "distance": ((mean - real_mean)**2).sum() + np.trace(spread) + np.trace(real_spread) - 2 * common}
 
 
 def gaussian(images, n, rng):
     """The baseline: n draws from a Gaussian with the mean and the covariance of the images' pixels."""
     flat = images.reshape(len(images), -1)
-    values, vectors = np.linalg.eigh(np.cov(flat.T))
-    drawn = flat.mean(axis=0) + rng.standard_normal((n, flat.shape[1])) * np.sqrt(values.clip(0)) @ vectors.T
+    drawn = rng.multivariate_normal(flat.mean(axis=0), np.cov(flat.T), n, method="eigh")
     return drawn.clip(BLACK, WHITE).reshape(-1, 1, 28, 28).astype(np.float32)
 
 
 def show(rows, path):
     """rows: {title: twelve images (12, 1, 28, 28)}"""
-    figure, axes = plt.subplots(len(rows), 1, figsize=(9.4, 0.72 * len(rows)), layout="constrained")
+    figure, axes = plt.subplots(len(rows), 1, figsize=(9.4, 0.72 * len(rows)))
     for axis, (title, images) in zip(axes, rows.items()):
-        axis.imshow(np.concatenate(images[:, 0], axis=1), cmap="gray_r", vmin=BLACK, vmax=WHITE)
-        axis.set(xticks=[], yticks=[])
-        axis.set_ylabel(title, rotation=0, ha="right", va="center", fontsize=10)
-        axis.spines[:].set_visible(False)
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
+        show_image(axis, np.concatenate(images[:, 0], axis=1), vmin=BLACK, vmax=WHITE)
+        axis.text(-0.01, 0.5, title, transform=axis.transAxes, ha="right", va="center")
+    figure.savefig(path)
 
 
 def parse_arguments():

@@ -1,32 +1,27 @@
 """Handwritten digits: MNIST, read from the four IDX files that it is published as, or scikit-learn's."""
 
-import argparse
 import gzip
 import struct
-import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
+from common import explained, in_parts
 
 IMAGES_MAGIC, LABELS_MAGIC = 2051, 2049
 MEAN, DEVIATION = 0.1307, 0.3081  # of the training images' pixels, white being 1
 
 
-class DataError(Exception):
-    """What is wrong with the data, in a sentence."""
-
-
 def load(folder, split):
     """Return (images, labels) of `split`, "train" or "t10k": float32 (N, 1, 28, 28), standardised, and int64 (N,).
 
-    The mean and deviation are those of the training images' pixels. Raises DataError for a file that is missing or
+    The mean and deviation are those of the training images' pixels. Raises ValueError for a file that is missing or
     that is not what its name says.
     """
     images = _read(Path(folder) / f"{split}-images-idx3-ubyte.gz", IMAGES_MAGIC, 3)
     labels = _read(Path(folder) / f"{split}-labels-idx1-ubyte.gz", LABELS_MAGIC, 1)
     if not 0 < len(images) == len(labels) or images.shape[1:] != (28, 28) or labels.max() > 9:
-        raise DataError(f"{folder}: the {split} files do not hold 28x28 images with one digit each: "
+        raise ValueError(f"{folder}: the {split} files do not hold 28x28 images with one digit each: "
                         f"images {images.shape}, labels {labels.shape}")
     pixels = (images.astype(np.float32) / 255 - MEAN) / DEVIATION
     return pixels[:, None], labels.astype(np.int64)
@@ -52,23 +47,17 @@ def load_digits(folder):
 
 def digits_or_exit(arguments):
     """`load_digits` of --data, with the folder --output there; ends the program with a sentence where that fails."""
-    try:
+    with explained():
         digits = load_digits(arguments.data)
         arguments.output.mkdir(parents=True, exist_ok=True)
-    except (DataError, OSError) as error:
-        sys.exit(f"{Path(sys.argv[0]).name}: {error}")
     return digits
 
 
-def number_from(least):
-    """A type for argparse: whole numbers from `least` on."""
-    def number(text):
-        if (value := int(text)) < least:
-            raise argparse.ArgumentTypeError(f"expected a number from {least}, got {value}")
-        return value
-
-    number.__name__ = "int"  # argparse names the type of what is no number at all
-    return number
+def nearest(known, asked):
+    """The baseline, no network: the number of the known image whose pixels are nearest, for each of those asked."""
+    known = known.reshape(len(known), -1)
+    lengths = (known**2).sum(axis=1)
+    return in_parts(lambda part: (lengths - 2 * part.reshape(len(part), -1) @ known.T).argmin(axis=1), asked)
 
 
 def shifted(images, most, rng):
@@ -85,14 +74,14 @@ def _read(path, magic, rank):
         with gzip.open(path) as file:
             content = file.read()
     except (FileNotFoundError, NotADirectoryError):
-        raise DataError(f"{path}: no such file; expected the four .gz files of MNIST in the folder") from None
+        raise ValueError(f"{path}: no such file; expected the four .gz files of MNIST in the folder") from None
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read as a gzip file: {error}") from None
+        raise ValueError(f"{path}: cannot be read as a gzip file: {error}") from None
     header = 4 * (1 + rank)
     if len(content) < header or struct.unpack(">I", content[:4]) != (magic,):
-        raise DataError(f"{path}: expected an IDX file with magic number {magic}")
+        raise ValueError(f"{path}: expected an IDX file with magic number {magic}")
     shape = struct.unpack(f">{rank}I", content[4:header])
     if len(content) - header != np.prod(shape, dtype=object):
-        raise DataError(f"{path}: expected {'x'.join(map(str, shape))} bytes after the header, "
+        raise ValueError(f"{path}: expected {'x'.join(map(str, shape))} bytes after the header, "
                         f"got {len(content) - header}")
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)

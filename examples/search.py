@@ -11,23 +11,21 @@ as many, drawn with replacement. Figures are of held-out images that neither has
 import argparse
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import optuna
-from mnist_data import digits_or_exit, number_from
+from common import BLUE, RED, YELLOW, in_parts, number_from, plt
+from mnist_data import digits_or_exit, nearest
 from tqdm import tqdm
 
 import fastnn
+from fastnn import functional as F
 from fastnn import nn, optim
 from fastnn.optim.lr_scheduler import OneCycleLR
 from fastnn.training import accuracy
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
 TRAIN, BATCH = 6000, 50
 GUESS = {"convolutions": 1, "width": 8, "kernel": 3, "hidden": 32, "dropout": 0.0, "lr": 1e-3}  # what one types first
-COLOURS = {1: "#d99a2b", 2: "#2a6fb0", 3: "#c4442a"}
+COLOURS = {1: YELLOW, 2: BLUE, 3: RED}
 
 
 def suggest(trial):
@@ -88,13 +86,7 @@ def search(x, y, aside, trials, epochs, seed):
 
 
 def probabilities(model, x):
-    logits = np.concatenate([model(part) for part in np.array_split(x, -(-len(x) // 500))])
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
-def right(chances, labels):
-    return np.mean(chances.argmax(axis=1) == labels)
+    return F.softmax(in_parts(model, x), 1)
 
 
 def calibration(chances, labels, bins=10):
@@ -110,7 +102,7 @@ def calibration(chances, labels, bins=10):
 
 def draw(finished, singles, votes, reached, path):
     """The trials by cost and error; the error as voters join; confidence against truth, of one net and of all."""
-    figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(12, 4))
     costs, errors, depths = np.array(finished).T
     for depth, colour in COLOURS.items():
         axes[0].scatter(costs[depths == depth] / 1e6, 100 * errors[depths == depth], color=colour, s=28,
@@ -121,21 +113,18 @@ def draw(finished, singles, votes, reached, path):
     axes[0].yaxis.set_major_formatter("{x:g}")
     axes[0].yaxis.set_minor_formatter("{x:g}")
     voters = np.arange(1, len(votes) + 1)
-    axes[1].scatter(voters, 100 * (1 - np.array(singles)), color="#c4442a", s=20, label="voter k alone")
-    axes[1].plot(voters, 100 * (1 - np.array(votes)), color="#2a6fb0", marker="o", markersize=4,
-                 label="vote of the first k")
+    axes[1].scatter(voters, 100 * (1 - np.array(singles)), color=RED, s=20, label="voter k alone")
+    axes[1].plot(voters, 100 * (1 - np.array(votes)), color=BLUE, marker="o", label="vote of the first k")
     axes[1].set(xlabel="k", ylabel="held-out error, %", title="the vote")
     for name, points in reached.items():
-        axes[2].plot(100 * points[:, 0], 100 * points[:, 1], marker="o", markersize=4, label=name,
-                     color="#2a6fb0" if "vote" in name else "#c4442a")
+        axes[2].plot(100 * points[:, 0], 100 * points[:, 1], marker="o", label=name,
+                     color=BLUE if "vote" in name else RED)
     low = 100 * min(points[:, :2].min() for points in reached.values()) - 2
     axes[2].plot([low, 100], [low, 100], color="#999999", linewidth=1, linestyle=":")
     axes[2].set(xlabel="how sure, % (tenths of the answers)", ylabel="how often right, %", title="calibration")
     for axis in axes:
-        axis.grid(color="#e4e4e4", linewidth=0.6)
-        axis.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
+        axis.legend(fontsize=8)
+    figure.savefig(path)
 
 
 def parse_arguments():
@@ -167,22 +156,20 @@ def main():
     print(f"{arguments.trials} designs tried, {len(finished)} to the end; the best has {study.best_value:.2%} of the "
           "images set aside right:\n  " + ", ".join(f"{name} {value:.3g}" for name, value in best.items()))
 
-    flat, asked = x.reshape(len(x), -1), held_x.reshape(len(held_x), -1)
-    nearest = np.concatenate([((flat**2).sum(axis=1) - 2 * part @ flat.T).argmin(axis=1)
-                              for part in np.array_split(asked, -(-len(asked) // 500))])
     print(f"\nheld-out digits right, {len(held_x)} of them, after learning from {len(x)}\n"
-          f"  no network, the nearest image      {np.mean(y[nearest] == held_y):.2%}")
+          f"  no network, the nearest image      {np.mean(y[nearest(x, held_x)] == held_y):.2%}")
     for name, design in (("the first guess", GUESS), ("the best design", best)):
         one = probabilities(train(design, x, y, 2 * epochs, arguments.seed)[0], held_x)
-        print(f"  {name:34} {right(one, held_y):.2%}, calibration error {calibration(one, held_y)[1]:.2%}", flush=True)
+        error = calibration(one, held_y)[1]
+        print(f"  {name:34} {accuracy(one, held_y):.2%}, calibration error {error:.2%}", flush=True)
 
     votes, singles, total = [], [], 0
     for voter in tqdm(range(arguments.voters), desc="voters", leave=False, disable=None):
         drawn = rng.integers(0, len(x), len(x))
         own = probabilities(train(best, x[drawn], y[drawn], 2 * epochs, [arguments.seed, 99, voter])[0], held_x)
         total = total + own
-        singles.append(right(own, held_y))
-        votes.append(right(total, held_y))
+        singles.append(accuracy(own, held_y))
+        votes.append(accuracy(total, held_y))
     points, error = calibration(total / arguments.voters, held_y)
     print(f"  a voter alone, mean of {arguments.voters:<11} {np.mean(singles):.2%}\n"
           f"  the vote of {arguments.voters:<22} {votes[-1]:.2%}, calibration error {error:.2%}")

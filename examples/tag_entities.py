@@ -7,24 +7,19 @@ directions. They learn from the first two files; hardly a name of the third is i
 """
 
 import argparse
-import gzip
 import re
-import sys
-import zlib
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
+from common import explained, number_from, print_epoch
 from seqeval.metrics import classification_report
+from wnut_data import FILES, TAGS, TYPES, names_dictionary, read_sentences, words_dictionary
 
 import fastnn
 from fastnn import functional as F
 from fastnn import nn, optim
 from fastnn.optim.lr_scheduler import OneCycleLR
 
-FILES = ("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated")
-TYPES = ("corporation", "creative-work", "group", "location", "person", "product")
-TAGS = ("O", *(f"{begin}-{name}" for name in TYPES for begin in "BI"))
 TEXT = ("President Roosevelt was one of the most influential presidents in American history. "
         "However, Roosevelt Street in Manhattan was not named after him.")
 NO_WORD, UNKNOWN, RARE, NO_TAG = 0, 1, 2, -1
@@ -33,35 +28,6 @@ SHAPES = (str.isupper, str.islower, str.istitle, str.isdigit, str.isalnum, lambd
 HIDDEN, BATCH, LR, EPOCHS = 96, 16, 3e-3, 9
 FORGET = 0.3  # of the known words are taken for rare ones in training: their looks and neighbours have to do
 WEIGHT = np.where(np.array(TAGS) == "O", 0.35, 1).astype(np.float32)  # to overlook a name counts three times as much
-
-
-class DataError(Exception):
-    """What is wrong with the data, in a sentence."""
-
-
-def read_sentences(folder, name):
-    """[(words, tags)] of one of FILES."""
-    path = Path(folder, name)
-    if not path.exists():
-        path = path.with_name(name + ".gz")
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
-            text = file.read().decode("utf-8").replace("\r\n", "\n")
-    except (FileNotFoundError, NotADirectoryError):
-        raise DataError(f"{folder}: expected {name} or {name}.gz there, as WNUT-17 has it") from None
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from None
-    sentences = []
-    for block in re.split(r"\n\s*\n", text.strip()):
-        lines = [line.split("\t") for line in block.split("\n")]
-        for line in lines:
-            if len(line) != 2 or not line[0] or line[1] not in TAGS:
-                raise DataError(f"{path}: expected a word, a tab and a tag such as B-person, "
-                                f"got {'<tab>'.join(line)!r}")
-        sentences.append(tuple(zip(*lines)))
-    if all(tag == "O" for _, tags in sentences for tag in tags):
-        raise DataError(f"{path}: holds no name")
-    return sentences
 
 
 class Vocabulary:
@@ -144,57 +110,16 @@ def train(model, vocabulary, sentences, epochs, rng):
     optimizer = optim.Adam(model.parameters(), lr=LR)
     schedule = OneCycleLR(optimizer, LR, epochs=epochs, steps_per_epoch=-(-len(x) // BATCH), cycle_momentum=False)
 
-    def report(run):
-        row = run.history[-1]
-        print(f"  epoch {row['epoch']}/{epochs}: loss {row['loss']:.3f}, {row['seconds']:.1f} s", flush=True)
-
     fastnn.fit(model, nn.CrossEntropyLoss(WEIGHT, ignore_index=NO_TAG), optimizer, (x, y), epochs=epochs,
                batch_size=BATCH, rng=rng, clip_norm=1.0, scheduler=schedule, step_scheduler="batch",
-               callbacks=[report])
+               callbacks=[print_epoch("  ")])
 
 
 def probabilities(model, vocabulary, sentences):
     """(words, 13) for each sentence."""
-    found = []
-    for start in range(0, len(sentences), 64):
-        part = sentences[start:start + 64]
-        p = F.softmax(model(vocabulary.encode(part)), 1)
-        found += [row.T[:len(words)] for row, words in zip(p, part)]
-    return found
-
-
-def names_dictionary(learned, sentences):
-    """Tags by the names of the learned sentences, the longest first, in small letters; each has its commonest type."""
-    types = {}
-    for words, tags in learned:
-        text = " ".join(f"{tag[0]}{tag[2:]}" for tag in tags)
-        for match in re.finditer(r"B(\S+)( I\S+)*", text):
-            first = text[:match.start()].count(" ")
-            name = tuple(word.lower() for word in words[first:first + match[0].count(" ") + 1])
-            types.setdefault(name, Counter())[match[1]] += 1
-    longest, found = max(map(len, types)), []
-    for words in sentences:
-        tags, n = ["O"] * len(words), 0
-        while n < len(words):
-            sizes = range(min(longest, len(words) - n), 0, -1)
-            size = next((k for k in sizes if tuple(word.lower() for word in words[n:n + k]) in types), 0)
-            if size:
-                kind = types[tuple(word.lower() for word in words[n:n + size])].most_common(1)[0][0]
-                tags[n:n + size] = [f"B-{kind}"] + [f"I-{kind}"] * (size - 1)
-            n += max(size, 1)
-        found.append(tags)
-    return found
-
-
-def words_dictionary(learned, sentences):
-    """Each word has its commonest tag; one that was never seen is a person if it begins with a capital."""
-    counts = {}
-    for words, tags in learned:
-        for word, tag in zip(words, tags):
-            counts.setdefault(word.lower(), Counter())[tag] += 1
-    commonest = {word: count.most_common(1)[0][0] for word, count in counts.items()}
-    return [[commonest.get(word.lower(), "B-person" if word[0].isupper() else "O") for word in words]
-            for words in sentences]
+    parts = [sentences[start:start + 64] for start in range(0, len(sentences), 64)]
+    return [p.T[:len(words)] for part in parts
+            for words, p in zip(part, F.softmax(model(vocabulary.encode(part)), 1))]
 
 
 def print_scores(wanted, found):
@@ -215,28 +140,26 @@ def print_sentence(words, found):
         print(f"{word:16}" + "".join(f"{TAGS[p[n].argmax()]:>24}{p[n].max():6.0%}" for p in found.values()))
 
 
+def sentence(text):
+    """The words and signs of a text."""
+    if not (words := re.findall(r"\w+|[^\w\s]", text)):
+        raise argparse.ArgumentTypeError(f"expected a sentence, got {text!r}")
+    return words
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--data", required=True, metavar="FOLDER", help="where the files of WNUT-17 are")
-    parser.add_argument("--text", default=TEXT, help="what to show word by word (a sentence about Roosevelts)")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="passes over the sentences (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, order and dropout (%(default)s)")
-    arguments = parser.parse_args()
-    for name, least in (("epochs", 1), ("seed", 0)):
-        if getattr(arguments, name) < least:
-            parser.error(f"argument --{name}: expected a number from {least}, got {getattr(arguments, name)}")
-    arguments.words = re.findall(r"\w+|[^\w\s]", arguments.text)
-    if not arguments.words:
-        parser.error(f"argument --text: expected a sentence, got {arguments.text!r}")
-    return arguments
+    parser.add_argument("--text", type=sentence, default=TEXT, help="to show word by word (a sentence on Roosevelts)")
+    parser.add_argument("--epochs", type=number_from(1), default=EPOCHS, help="passes over all (%(default)s)")
+    parser.add_argument("--seed", type=number_from(0), default=0, help="of weights, order and dropout (%(default)s)")
+    return parser.parse_args()
 
 
 def main():
     arguments = parse_arguments()
-    try:
+    with explained():
         first, second, held = (read_sentences(arguments.data, name) for name in FILES)
-    except DataError as error:
-        sys.exit(f"tag_entities.py: {error}")
     learned = first + second
     vocabulary, (sentences, wanted) = Vocabulary(learned), zip(*held)
     found = {"dictionary: names": names_dictionary(learned, sentences),
@@ -248,9 +171,9 @@ def main():
         model = Tagger(vocabulary, bidirectional, rng)
         train(model, vocabulary, learned, arguments.epochs, rng)
         found[name] = [[TAGS[i] for i in p.argmax(axis=1)] for p in probabilities(model, vocabulary, sentences)]
-        (shown[name],) = probabilities(model, vocabulary, [arguments.words])
+        (shown[name],) = probabilities(model, vocabulary, [arguments.text])
     print_scores([list(tags) for tags in wanted], found)
-    print_sentence(arguments.words, shown)
+    print_sentence(arguments.text, shown)
 
 
 if __name__ == "__main__":

@@ -7,21 +7,17 @@ picture shows what the first layer's filters were and became, and what each laye
 
 import argparse
 import hashlib
-import math
-import sys
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from mnist_data import DataError, load, number_from, shifted
+from common import BLUE, number_from, plt, print_epoch, show_image, tiled
+from mnist_data import digits_or_exit, nearest, shifted
 
 import fastnn
+from fastnn import functional as F
 from fastnn import nn, optim
 from fastnn.optim.lr_scheduler import OneCycleLR
 from fastnn.training import accuracy
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 
 EPOCHS, BATCH, LR = 6, 64, 2e-3
 WEIGHT_DECAY = 0.3  # what a filter does not need fades
@@ -39,14 +35,6 @@ def make_model(seed):
     )  # fmt: skip
 
 
-def checksum(model):
-    """The SHA-256 of all weights, in order."""
-    digest = hashlib.sha256()
-    for parameter in model.parameters():
-        digest.update(parameter.data.tobytes())
-    return digest.hexdigest()
-
-
 class Shifted:
     """The batches of an epoch: the images in a new order, each moved a little."""
 
@@ -54,7 +42,7 @@ class Shifted:
         self.images, self.labels, self.batch_size, self.rng = images, labels, batch_size, rng
 
     def __len__(self):
-        return math.ceil(len(self.images) / self.batch_size)
+        return -(-len(self.images) // self.batch_size)
 
     def __iter__(self):
         order = self.rng.permutation(len(self.images))
@@ -63,32 +51,15 @@ class Shifted:
             yield shifted(self.images[rows], SHIFT, self.rng), self.labels[rows]
 
 
-def report(training):
-    """Print a line for the epoch that has just ended."""
-    row = training.history[-1]
-    print(f"epoch {row['epoch']}: loss {row['loss']:.4f}, test accuracy {row['val_accuracy']:.2%}, "
-          f"{row['seconds']:.1f} s of training", flush=True)
-
-
-def nearest(images, labels, test_images):
-    """The baseline, no network: the label of the training image whose pixels are nearest."""
-    known, asked = images.reshape(len(images), -1), test_images.reshape(len(test_images), -1)
-    lengths = (known**2).sum(axis=1)
-    return np.concatenate([labels[(lengths - 2 * part @ known.T).argmin(axis=1)]
-                           for part in np.array_split(asked, math.ceil(len(asked) / 500))])
-
-
-def mosaic(maps, columns):
-    """Maps (K, H, W), each scaled to its own range, side by side with gaps of NaN."""
+def tiles(maps, columns):
+    """Maps (K, H, W), each scaled to its own range, side by side."""
     low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
-    tiles = np.pad((maps - low) / np.maximum(high - low, 1e-9), ((0, 0), (0, 1), (0, 1)), constant_values=np.nan)
-    rows = tiles.reshape(-1, columns, *tiles.shape[1:])
-    return rows.swapaxes(1, 2).reshape(rows.shape[0] * rows.shape[2], -1)[:-1, :-1]
+    return tiled((maps - low) / np.maximum(high - low, 1e-9), columns)
 
 
 def draw(before, model, image, path):
     """The first layer's filters before and after, and the maps of one digit (1, 28, 28) behind each stage."""
-    figure = plt.figure(figsize=(10, 7.4), layout="constrained")
+    figure = plt.figure(figsize=(10, 7.4))
     axes = figure.subplot_mosaic([["before", "after"], ["first", "first"], ["second", "second"], ["digit", "answer"]],
                                  height_ratios=[2.1, 1.25, 2.5, 1.6])
     first, second = model[:3](image[None])[0], model[:6](image[None])[0]
@@ -97,57 +68,34 @@ def draw(before, model, image, path):
             ("after", model[0].weight[:, 0], 8, "gray", "and after: edges and strokes"),
             ("first", first, 16, "magma", "what they make of the digit below, halved by a max-pool: 32 maps, 14x14"),
             ("second", second, 16, "magma", "what the second convolution makes of those, halved again: 64 maps, 7x7")):
-        axes[name].imshow(mosaic(maps, columns), cmap=colours)
-        axes[name].set_title(title, fontsize=10)
-        axes[name].axis("off")
-    axes["digit"].imshow(image[0], cmap="gray_r")
-    axes["digit"].set_title("a test image", fontsize=10)
-    axes["digit"].axis("off")
-    logits = model(image[None])[0]
-    chances = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-    bars = axes["answer"].bar(range(10), chances, color="#2a6fb0")
+        show_image(axes[name], tiles(maps, columns), colours, title)
+    show_image(axes["digit"], image[0], title="a test image")
+    chances = F.softmax(model(image[None])[0], 0)
+    bars = axes["answer"].bar(range(10), chances, color=BLUE)
     axes["answer"].bar_label(bars, [f"{chance:.1%}" if chance >= 0.001 else "" for chance in chances], fontsize=9)
-    axes["answer"].set(xticks=range(10), ylim=(0, 1.2), yticks=[])
-    axes["answer"].set_title("the answer: the probability of each digit", fontsize=10)
-    axes["answer"].spines[["top", "left", "right"]].set_visible(False)
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
-
-
-def positive(kind):
-    """An argument type for argparse: a finite number of `kind` above 0."""
-
-    def parse(text):
-        value = kind(text)
-        if not 0 < value < math.inf:
-            raise ValueError
-        return value
-
-    parse.__name__ = f"positive {kind.__name__}"  # what argparse calls it: "invalid positive int value: '-1'"
-    return parse
+    axes["answer"].set(xticks=range(10), ylim=(0, 1.2), yticks=[], title="the answer: the probability of each digit")
+    axes["answer"].spines["left"].set_visible(False)
+    axes["answer"].grid(False)
+    figure.savefig(path)
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--data", required=True, metavar="FOLDER", help="where the four .gz files of MNIST are")
-    parser.add_argument("--epochs", type=positive(int), default=EPOCHS, help="passes over the images (%(default)s)")
-    parser.add_argument("--batch-size", type=positive(int), default=BATCH, help="images a step (%(default)s)")
-    parser.add_argument("--lr", type=positive(float), default=LR, help="AdamW's highest learning rate (%(default)s)")
+    parser.add_argument("--epochs", type=number_from(1), default=EPOCHS, help="passes over the images (%(default)s)")
+    parser.add_argument("--batch-size", type=number_from(1), default=BATCH, help="images a step (%(default)s)")
+    parser.add_argument("--lr", type=number_from(1e-9, float), default=LR,
+                        help="AdamW's highest learning rate (%(default)s)")
     parser.add_argument("--seed", type=number_from(0), default=0, help="of weights, order and dropout (%(default)s)")
-    parser.add_argument("--threads", type=positive(int), help="how many to use (all that the machine lends)")
-    parser.add_argument("--limit", type=positive(int), help="train on the first LIMIT images only")
+    parser.add_argument("--threads", type=number_from(1), help="how many to use (all that the machine lends)")
+    parser.add_argument("--limit", type=number_from(1), help="train on the first LIMIT images only")
     parser.add_argument("--output", type=Path, default=Path("pictures"), help="folder for the picture (%(default)s)")
     return parser.parse_args()
 
 
 def main():
     arguments = parse_arguments()
-    try:
-        images, labels = load(arguments.data, "train")
-        test_images, test_labels = load(arguments.data, "t10k")
-        arguments.output.mkdir(parents=True, exist_ok=True)
-    except (DataError, OSError) as error:
-        sys.exit(f"train_mnist.py: {error}")
+    (images, labels), (test_images, test_labels) = digits_or_exit(arguments)
     images, labels = images[:arguments.limit], labels[:arguments.limit]
     if arguments.threads:
         fastnn.set_num_threads(arguments.threads)
@@ -160,12 +108,14 @@ def main():
         model, nn.CrossEntropyLoss(), optimizer, batches, epochs=arguments.epochs, batch_size=500,
         scheduler=OneCycleLR(optimizer, arguments.lr, epochs=arguments.epochs, steps_per_epoch=len(batches),
                              cycle_momentum=False), step_scheduler="batch",
-        validation=(test_images, test_labels), metrics={"accuracy": accuracy}, callbacks=[report])
-    print(f"SHA-256 of the weights: {checksum(model)}")
+        validation=(test_images, test_labels), metrics={"accuracy": accuracy}, callbacks=[print_epoch()])
+    weights = b"".join(parameter.data.tobytes() for parameter in model.parameters())
+    print(f"SHA-256 of the weights: {hashlib.sha256(weights).hexdigest()}")
     reached = next((row["epoch"] for row in history if row["val_accuracy"] >= 0.99), None)
     if reached:
         print(f"99% after {reached} epochs: {sum(history['seconds'][:reached]):.1f} s of training")
-    print(f"no network, the nearest training image: {np.mean(nearest(images, labels, test_images) == test_labels):.2%}")
+    found = labels[nearest(images, test_images)]
+    print(f"no network, the nearest training image: {np.mean(found == test_labels):.2%}")
     path = arguments.output / "train_mnist.png"
     draw(before, model, test_images[np.flatnonzero(test_labels == 4)[0]], path)
     print(f"picture: {path}")

@@ -10,9 +10,9 @@ all, the nearest example. A frozen layer needs no gradient, so its results are c
 import argparse
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from mnist_data import digits_or_exit, number_from
+from common import BLUE, GREY, RED, YELLOW, in_parts, number_from, plt, show_image, tiled
+from mnist_data import digits_or_exit, nearest
 from tqdm import tqdm
 
 import fastnn
@@ -20,12 +20,9 @@ from fastnn import nn, optim
 from fastnn.optim.lr_scheduler import CosineAnnealingLR
 from fastnn.training import accuracy, evaluate
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
 EXAMPLES = (1, 3, 10, 30, 100)  # of each of the five new digits
-COLOURS = {"filters of 0 to 4, frozen": "#2a6fb0", "random filters, frozen": "#d99a2b", "all from scratch": "#c4442a",
-           "no network: nearest example": "#777777"}
+COLOURS = {"filters of 0 to 4, frozen": BLUE, "random filters, frozen": YELLOW, "all from scratch": RED,
+           "no network: nearest example": GREY}
 
 
 def make_filters(rng):
@@ -63,40 +60,26 @@ def compare(views, labels, held_views, held_labels, count, rng, steps):
                         ("pixels", nn.Sequential(*make_filters(rng), *make_head(rng)))):
         train(model, views[view][drawn], y, epochs, rng, progress=False)
         found.append(right(model, held_views[view], held_labels))
-    near, asked = (pixels.reshape(len(pixels), -1) for pixels in (views["pixels"][drawn], held_views["pixels"]))
-    nearest = ((near**2).sum(axis=1) - 2 * asked @ near.T).argmin(axis=1)
-    return [*found, np.mean(y[nearest] == held_labels)]
+    near = y[nearest(views["pixels"][drawn], held_views["pixels"])]
+    return [*found, np.mean(near == held_labels)]
 
 
 def draw(weights, examples, table, counts, path):
     """The learned filters and ten examples of each new digit; the accuracies by the number of examples."""
-    figure = plt.figure(figsize=(10, 4.6), layout="constrained")
+    figure = plt.figure(figsize=(10, 4.6))
     left, chart = figure.subfigures(1, 2, width_ratios=[1, 1.5])
     above, below = left.subplots(2, 1, height_ratios=[4, 5])
-    above.imshow(tiled(weights[:, 0], 8), cmap="gray")
-    above.set_title("32 filters, learned from 0 to 4", fontsize=10)
-    below.imshow(tiled(examples[:, 0], 10), cmap="gray_r")
-    below.set_title("ten examples of each new digit", fontsize=10)
-    for axis in (above, below):
-        axis.axis("off")
+    show_image(above, tiled(weights[:, 0], 8), "gray", "32 filters, learned from 0 to 4")
+    show_image(below, tiled(examples[:, 0], 10), title="ten examples of each new digit")
     axis = chart.subplots()
     for (name, colour), values in zip(COLOURS.items(), 100 * table.transpose(2, 1, 0)):
-        axis.plot(counts, values.mean(axis=0), color=colour, marker="o", markersize=4, label=name)
+        axis.plot(counts, values.mean(axis=0), color=colour, marker="o", label=name)
         axis.fill_between(counts, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, linewidth=0)
     axis.set(xscale="log", xticks=counts, xticklabels=counts, xlabel="examples of each of the digits 5 to 9",
              ylabel="held-out digits 5 to 9 right, %", title="mean and range over the draws")
     axis.minorticks_off()
-    axis.grid(color="#e4e4e4", linewidth=0.6)
-    axis.legend(frameon=False, loc="lower right")
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
-
-
-def tiled(maps, columns):
-    """Maps (K, H, W) side by side with gaps."""
-    maps = np.pad(maps, ((0, 0), (0, 1), (0, 1)), constant_values=np.nan)
-    rows = maps.reshape(-1, columns, *maps.shape[1:]).swapaxes(1, 2)
-    return rows.reshape(-1, columns * maps.shape[2])
+    axis.legend(loc="lower right")
+    figure.savefig(path)
 
 
 def parse_arguments():
@@ -125,9 +108,8 @@ def main():
     print(f"digits 0 to 4, {old.sum()} images: {right(whole, held_x[held_old], held_y[held_old]):.2%} held out")
 
     new, held_new = x[~old], held_x[~held_old]
-    views, held_views = ({"pixels": images, **{name: np.concatenate([net(part) for part in np.array_split(
-        images, -(-len(images) // 500))]) for name, net in (("learned", filters), ("random", untrained))}}
-        for images in (new, held_new))
+    views, held_views = ({"pixels": images, "learned": in_parts(filters, images),
+                          "random": in_parts(untrained, images)} for images in (new, held_new))
     labels, held_labels = y[~old] - 5, held_y[~held_old] - 5
     rounds = [(count, draw) for count in counts for draw in range(arguments.draws)]
     results = [compare(views, labels, held_views, held_labels, count, np.random.default_rng([arguments.seed, draw]),

@@ -8,67 +8,17 @@ stays at chance. Two more GRUs then put the clip into words; all nets learn end 
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+from ball_clips import FRAMES, LONGEST, SIZE, WORDS, in_words, make_clips, track
+from common import BLUE, GREY, RED, explained, number_from, plt, print_epoch
 
 import fastnn
 from fastnn import nn, optim
 from fastnn.optim.lr_scheduler import OneCycleLR
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
-SIZE, FRAMES, FLOOR = 28, 24, 3.0  # pixels, frames of a clip, where the ball's centre bounces
 CLIPS, HELD, EPOCHS, BATCH, LR = 2000, 500, 10, 25, 2e-3  # HELD clips are not learned from
-WORDS = ["<end>", "the", "ball", "rises", "stops", "falls", "bounces"]
-LONGEST = 12  # words of a caption, <end> included
-
-
-def make_clips(n, rng):
-    """n clips: float32 (n, FRAMES, 1, SIZE, SIZE), rising (n, FRAMES) 0 or 1, captions (n, LONGEST) of word numbers.
-
-    Each starts at a random moment of the bouncing, to a random height; still discs of all sizes stand about.
-    """
-    apex, gravity = rng.uniform(10, SIZE - 7, (n, 1)), rng.uniform(0.06, 0.3, (n, 1))
-    half = np.sqrt(2 * apex / gravity)  # frames from the floor to the top, and from there to the floor
-    time = rng.uniform(-1, 1, (n, 1)) * half + np.arange(FRAMES)
-    since_top = (time + half) % (2 * half) - half
-    height = FLOOR + apex - gravity * since_top**2 / 2
-    left, speed = rng.uniform(8, SIZE - 9, (n, 1)), rng.uniform(-0.3, 0.3, (n, 1))
-    x = left + speed * np.arange(FRAMES)
-    grid = np.arange(SIZE, dtype=np.float32)
-
-    def discs(rows, columns, radius):
-        """Discs with soft edges: (...) -> (..., SIZE, SIZE)"""
-        distance = np.hypot((grid - rows[..., None])[..., :, None], (grid - columns[..., None])[..., None, :])
-        return np.clip(radius[..., None, None] + 0.5 - distance, 0, 1).astype(np.float32)
-
-    clutter = discs(*rng.uniform(0, SIZE, (2, n, 5)), rng.uniform(1, 4, (n, 5)))
-    still = (clutter * rng.uniform(0.2, 0.9, (n, 5, 1, 1))).max(axis=1)
-    clips = np.maximum(still[:, None], discs(SIZE - 1 - height, x, np.full((n, FRAMES), 1.6)))
-    clips += 0.15 * rng.standard_normal(clips.shape, np.float32)
-    return clips[:, :, None].astype(np.float32), (since_top < 0).astype(np.float32), np.array(
-        [caption(t, h) for t, h in zip(time, half[:, 0])])
-
-
-def caption(time, half):
-    """What happens between the first frame and the last, in word numbers; 0 fills up."""
-    events = [(t, "stops" if k % 2 == 0 else "bounces") for k in range(-2, 20)
-              if time[0] < (t := k * half) < time[-1]]
-    words = ["the", "ball", "rises" if (time[0] + half) % (2 * half) < half else "falls"]
-    for _, event in events:
-        words += [event, "falls" if event == "stops" else "rises"]
-    return [WORDS.index(word) for word in words] + [0] * (LONGEST - len(words))
-
-
-def in_words(numbers):
-    """'the ball rises, stops, falls'"""
-    words = [WORDS[number] for number in numbers]
-    words = words[:words.index("<end>")] if "<end>" in words else words
-    return " ".join([*words[:2], ", ".join(words[2:])])
 
 
 class Watcher(nn.Module):
@@ -142,17 +92,11 @@ class Captioner(nn.Module):
 
 def train(title, model, criterion, data, held_out, metric, arguments, epochs):
     """Adam, the learning rate rising and then falling to nothing; no single batch may throw a recurrent net far."""
-    def report(training):
-        row = training.history[-1]
-        print(f"{title}, epoch {training.epoch}/{epochs}: loss {row['loss']:.3f}, "
-              f"held-out {row['val_right']:.1%}, {row['seconds']:.1f} s", flush=True)
-
     optimizer = optim.Adam(model.parameters(), lr=LR)
-    schedule = OneCycleLR(optimizer, LR, total_steps=epochs * -(-arguments.clips // BATCH),
-                          cycle_momentum=False)
+    schedule = OneCycleLR(optimizer, LR, total_steps=epochs * -(-arguments.clips // BATCH), cycle_momentum=False)
     fastnn.fit(model, criterion, optimizer, data, epochs=epochs, batch_size=BATCH, rng=arguments.seed,
                scheduler=schedule, step_scheduler="batch", clip_norm=1.0, validation=held_out,
-               metrics={"right": metric}, callbacks=[report])
+               metrics={"right": metric}, callbacks=[print_epoch(f"{title}, ")])
 
 
 def moments_right(logits, rising):
@@ -170,66 +114,46 @@ def caption_batches(clips, words):
     return [((clips[cut], so_far[cut]), words[cut]) for cut in cuts]
 
 
-def track(clips, lag=2):
-    """The baseline, no network: is the spot that brightened most since `lag` frames before above the one that dimmed?
-
-    The chance that the ball rises, (N, T): 1, 0, or 1/2 where that says nothing. (A lag of 2 does best.)
-    """
-    change = clips[:, lag:, 0] - clips[:, :-lag, 0]
-    change = sum(np.roll(change, shift, (2, 3)) for shift in np.ndindex(3, 3))
-    flat = change.reshape(*change.shape[:2], -1)
-    up = np.sign(flat.argmin(axis=2) // SIZE - flat.argmax(axis=2) // SIZE)
-    return np.pad((1 + up) / 2, ((0, 0), (lag, 0)), constant_values=0.5)
-
-
 def draw(clips, rising, captions, chances, right, path):
     """Three clips frame by frame with the nets' words and chances; below, how often each is right, by frame."""
-    figure, axes = plt.subplots(7, 1, figsize=(10, 8.6), layout="constrained", height_ratios=[1.1, 1.6] * 3 + [3.6])
+    figure, axes = plt.subplots(7, 1, figsize=(10, 8.6), height_ratios=[1.1, 1.6] * 3 + [3.6])
     frames = np.arange(FRAMES)
     for k in range(3):
         film, chart = axes[2 * k:2 * k + 2]
         film.imshow(np.concatenate(clips[k, :, 0], axis=1), cmap="gray", vmin=-0.2, vmax=1.2, aspect="auto",
                     extent=(-0.5, FRAMES - 0.5, 0, 1))
         film.vlines(frames[1:] - 0.5, 0, 1, color="white", linewidth=1)
-        film.set_title(f"“{captions[k]}”", fontsize=11)
-        film.set(xticks=[], yticks=[])
+        film.set(xticks=[], yticks=[], title=f"“{captions[k]}”")
         chart.bar(frames, rising[k], width=1, color="#f1d9a6", label="it does rise")
         for name, (chance, colour) in chances.items():
-            chart.plot(frames, chance[k], color=colour, linewidth=1.8, label=f"says the {name}")
+            chart.plot(frames, chance[k], color=colour, label=f"says the {name}")
         chart.set(xlim=(-0.5, FRAMES - 0.5), ylim=(-0.05, 1.05), xticks=[])
         chart.set_yticks([0, 1], ["falls", "rises"])
-    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside upper center", fontsize=9, ncols=3, frameon=False)
+    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside upper center", fontsize=9, ncols=3)
     for name, (share, colour) in right.items():
-        axes[6].plot(frames, 100 * share, color=colour, linewidth=1.8, marker="o", markersize=3, label=name)
+        axes[6].plot(frames, 100 * share, color=colour, marker="o", markersize=3, label=name)
     axes[6].set(xlim=(-0.5, FRAMES - 0.5), ylim=(40, 102), xlabel="frame", ylabel="held-out moments right, %")
-    axes[6].grid(color="#e4e4e4", linewidth=0.6)
-    axes[6].legend(frameon=False, loc=(0.62, 0.22))
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
+    axes[6].legend(loc=(0.62, 0.22))
+    figure.savefig(path)
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clips", type=int, default=CLIPS, help="how many to learn from (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="passes over them (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the clips, the weights and the order (%(default)s)")
+    parser.add_argument("--clips", type=number_from(1), default=CLIPS, help="to learn from (%(default)s)")
+    parser.add_argument("--epochs", type=number_from(1), default=EPOCHS, help="passes over them (%(default)s)")
+    parser.add_argument("--seed", type=number_from(0), default=0, help="of clips, weights and order (%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("pictures"), help="folder for the picture (%(default)s)")
     parser.add_argument("--small", action="store_true", help="a few clips and epochs, to see that it runs")
     arguments = parser.parse_args()
     if arguments.small:
         arguments.clips, arguments.epochs = 100, 2
-    for name, least in (("clips", 1), ("epochs", 1), ("seed", 0)):
-        if (value := getattr(arguments, name)) < least:
-            parser.error(f"argument --{name}: expected a number from {least}, got {value}")
     return arguments
 
 
 def main():
     arguments = parse_arguments()
-    try:
+    with explained():
         arguments.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        sys.exit(f"watch_ball.py: --output {arguments.output}: {error.strerror}")
     rng = np.random.default_rng(arguments.seed)
     clips, rising, words = make_clips(arguments.clips, rng)
     held_clips, held_rising, held_words = make_clips(50 if arguments.small else HELD, rng)
@@ -247,8 +171,8 @@ def main():
 
     tracked = track(held_clips)
     right = {name: (((logit > 0) == held_rising).mean(axis=0), colour)
-             for (name, logit), colour in zip(logits.items(), ("#2a6fb0", "#c4442a"))}
-    right["no network: where it got brighter"] = ((1 - abs(tracked - held_rising)).mean(axis=0), "#777777")
+             for (name, logit), colour in zip(logits.items(), (BLUE, RED))}
+    right["no network: where it got brighter"] = ((1 - abs(tracked - held_rising)).mean(axis=0), GREY)
     print(f"\nrising or falling, {held_rising.size} held-out moments:       all  from the fifth frame")
     for name, (share, _) in right.items():
         print(f"  {name:44} {share.mean():6.1%} {share[4:].mean():8.1%}")

@@ -11,21 +11,21 @@ pytestmark = pytest.mark.examples
 
 
 @pytest.fixture
-def watch_ball(monkeypatch):
+def ball_clips(monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    import watch_ball
+    import ball_clips
 
-    yield watch_ball
-    sys.modules.pop("watch_ball")
+    yield ball_clips
+    sys.modules.pop("ball_clips")
 
 
-def test_clips_rise_and_fall_alike_and_captions_say_what_the_moments_say(watch_ball):
-    clips, rising, captions = watch_ball.make_clips(200, np.random.default_rng(3))
-    assert clips.shape == (200, watch_ball.FRAMES, 1, watch_ball.SIZE, watch_ball.SIZE) and clips.dtype == np.float32
+def test_clips_rise_and_fall_alike_and_captions_say_what_the_moments_say(ball_clips):
+    clips, rising, captions = ball_clips.make_clips(200, np.random.default_rng(3))
+    assert clips.shape == (200, ball_clips.FRAMES, 1, ball_clips.SIZE, ball_clips.SIZE) and clips.dtype == np.float32
     assert abs(rising.mean() - 0.5) < 0.05
     for moments, caption in zip(rising, captions):
         turns = 1 + np.count_nonzero(np.diff(moments))
-        words = watch_ball.in_words(caption)
+        words = ball_clips.in_words(caption)
         assert words.count("rises") + words.count("falls") == turns
         assert ("the ball rises" in words) == bool(moments[0])
 
