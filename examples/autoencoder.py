@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from common import in_parts, number_from, plt, print_epoch, show_image
 from mnist_data import digits_or_exit
+from sklearn.neighbors import KNeighborsClassifier
 
 import fastnn
 from fastnn import nn, optim
@@ -68,17 +69,6 @@ def train(code, images, held_out, epochs, seed):
     return model
 
 
-def neighbours_agree(codes, labels, held_codes, held_labels, k=10):
-    """How often the k nearest known codes, by vote, have a held-out code's label."""
-    lengths = (codes**2).sum(axis=1)
-
-    def vote(asked):
-        nearest = np.argpartition(lengths - 2 * asked @ codes.T, k, axis=1)[:, :k]
-        return (labels[nearest][:, :, None] == np.arange(10)).sum(axis=1).argmax(axis=1)
-
-    return np.mean(in_parts(vote, held_codes) == held_labels)
-
-
 def draw(rows, maps, labels, path):
     """rows: {title: ten images (10, 1, 28, 28)}; maps: {title: (N, 2)}, coloured by label."""
     figure = plt.figure(figsize=(10, 9.4))
@@ -123,7 +113,7 @@ def main():
                             (f"components, {code}", Components(code, x))):
             codes, held_codes = in_parts(model.encoder, x), in_parts(model.encoder, held_x)
             drawn = in_parts(model.decoder, held_codes)
-            agree = neighbours_agree(codes, y, held_codes, held_y)
+            agree = KNeighborsClassifier(10).fit(codes, y).score(held_codes, held_y)  # ten neighbours vote
             lines.append(f"{name + ' numbers':30} {np.mean((drawn - held_x)**2):10.4f} {agree:15.1%}")
             rows[name] = drawn[ten]
             if code == 2:
