@@ -1,5 +1,6 @@
 /* Everything that one ISA's translation unit holds. The including file sets FNN_ISA_NAME, FNN_VEC_BYTES and the tile
- * heights FNN_MR1..FNN_MR4 (rows of the tallest tile of 1..4 vectors; 0: no such tile) that its registers allow. */
+ * heights FNN_MR1..FNN_MR4 (rows of the tallest tile of 1..4 vectors; 0: no such tile) and FNN_DOT_ROWS (2, 3 or 6 rows
+ * of x in a tile of dot products) that its registers allow, and FNN_DOT_COST as measured. */
 #include <float.h>
 #include <math.h>
 #include <string.h>

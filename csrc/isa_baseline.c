@@ -6,4 +6,6 @@
 #define FNN_MR2 5
 #define FNN_MR3 4
 #define FNN_MR4 0
+#define FNN_DOT_ROWS 2
+#define FNN_DOT_COST 20
 #include "isa.inl"

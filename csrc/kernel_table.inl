@@ -3,6 +3,8 @@ typedef struct {
     int lanes;                  /* elements of a vector */
     int nv_max;                 /* vectors across the widest gemm tile */
     int mr_max[FNN_NV_MAX + 1]; /* rows of the tallest gemm tile of n vectors */
+    int dot_rows;               /* rows of x of the tallest dot tile */
+    int dot_cost;               /* of adding up the lanes of a sum, in percent of transposing a vector for gemm */
 
     /* gemm.inl: c[i][j] = init[i][j] + sum over t in 0..k-1, in this order, of a[i*a_rs + t*a_cs] * b[t*b_ks + j],
      * for i < rows, j < cols <= nv_max * lanes. init may be NULL (zeros), or c itself; init_cs is 0 or 1, or 2: as 1,
@@ -15,8 +17,12 @@ typedef struct {
     void (*igemm)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t k, const REAL *a, ptrdiff_t a_rs, const ptrdiff_t *a_off,
                   const REAL *b, const ptrdiff_t *b_off, const REAL *init, ptrdiff_t init_rs, ptrdiff_t init_cs,
                   REAL *c, ptrdiff_t c_rs);
-    /* gemm.inl: y[i] = init[i] + dot(w[i*w_rs ...], x) over k elements, for i < rows; init may be NULL. */
-    void (*gemv)(ptrdiff_t rows, ptrdiff_t k, const REAL *w, ptrdiff_t w_rs, const REAL *x, const REAL *init, REAL *y);
+    /* dot.inl: x as `dot` reads it, rows padded with zeros to whole vectors. */
+    void (*dot_pack)(ptrdiff_t rows, ptrdiff_t k, const REAL *x, ptrdiff_t x_rs, REAL *dst);
+    /* dot.inl: y[i][j] = init[j] + the product of row i of packed x with w[j*w_rs ...] over k taps, or with `add` what
+     * is there and it. init may be NULL. The order of a sum depends on k and lanes alone. */
+    void (*dot)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t k, const REAL *x, const REAL *w, ptrdiff_t w_rs,
+                const REAL *init, int add, REAL *y, ptrdiff_t y_rs);
     /* pack.inl: dst[t*width + j] = src[t*ld + j], zero for cols <= j < width (a multiple of lanes). */
     void (*pack)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, const REAL *src, ptrdiff_t ld, REAL *dst);
     /* pack.inl: dst[t*width + j] = src[j*ld + t], zero for cols <= j < width. */

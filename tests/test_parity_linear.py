@@ -9,18 +9,24 @@ from tolerance import assert_contraction
 from fastnn.native import backend as native
 from fastnn.reference import backend as reference
 
-# (rows, inputs, outputs), named after their relation to the tile: 64 columns (16 lanes x 4), 6 to 12 rows
+# (rows, inputs, outputs), named after their relation to the tile. Dot products: 6, 3 or 2 rows, 4 columns, parts of 144
+# vectors. Panels: 64 columns (16 lanes x 4), 6 to 12 rows
 SHAPES = {
     "single": (1, 1, 1),
-    "gemv": (1, 37, 19),
-    "gemv_last": (3, 64, 65),
-    "gemm_first": (4, 64, 64),
-    "lanes_minus_1": (5, 15, 15),
-    "lanes": (6, 16, 16),
-    "lanes_plus_1": (7, 17, 17),
-    "width_minus_1": (11, 30, 63),
-    "width_plus_1": (13, 31, 65),
-    "taps_past_block": (9, 769, 20),
+    "one_row": (1, 37, 19),
+    "dots_tile": (6, 64, 4),
+    "dots_rows_plus_1": (7, 63, 5),
+    "dots_few_columns": (13, 65, 3),
+    "dots_two_parts": (5, 2310, 7),
+    "dots_many_parts": (20, 2500, 9),
+    "dots_blocks_of_rows": (70, 1100, 6),
+    "panels_first": (80, 64, 64),
+    "panels_lanes_minus_1": (85, 15, 15),
+    "panels_lanes": (86, 16, 16),
+    "panels_lanes_plus_1": (87, 17, 17),
+    "panels_width_minus_1": (91, 30, 63),
+    "panels_width_plus_1": (93, 31, 65),
+    "panels_two_blocks": (300, 769, 20),
     "tall": (131, 20, 9),
     "no_rows": (0, 5, 3),
     "no_inputs": (4, 0, 3),
@@ -81,3 +87,19 @@ def test_linear_gives_the_same_bits_at_every_number_of_threads(isa, dtype, guard
         return forward(native, guards, x, weight, bias), *gradients(native, guards, dy, x, weight)
 
     bits_by_threads(run)
+
+
+def test_linear_gives_a_row_the_same_bits_alone_and_among_a_few(isa, dtype, guards):
+    x, weight, bias, _ = make((8, 300, 21), dtype)
+    together = forward(native, guards, x, weight, bias)
+    alone = [forward(native, guards, x[i:i + 1], weight, bias) for i in range(len(x))]
+    np.testing.assert_array_equal(np.concatenate(alone), together)
+
+
+def test_linear_keeps_what_is_not_finite_where_it_belongs(isa, dtype, guards):
+    """Tiles and vectors that reach past a row or repeat one must not carry its NaN elsewhere."""
+    x, weight, bias, _ = make((7, 67, 6), dtype)
+    x[3, 66], weight[5, 66], x[0, 0] = np.nan, np.nan, np.inf
+    expected = np.isfinite(np.where(np.isnan(x).any(1)[:, None] | np.isnan(weight).any(1), np.nan, 0) + np.where(
+        np.isinf(x).any(1), np.inf, 0)[:, None])
+    np.testing.assert_array_equal(np.isfinite(forward(native, guards, x, weight, bias)), expected)

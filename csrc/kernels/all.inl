@@ -7,6 +7,7 @@
 #include "units.inl" /* on the loads and stores of gates.inl */
 #include "norm.inl"
 #include "gemm.inl"
+#include "dot.inl"
 #include "gemv_chain.inl"
 #include "pack.inl"
 #include "pool.inl"
@@ -22,9 +23,12 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
         .lanes = FNN_VEC_BYTES / sizeof(REAL),
         .nv_max = FNN_NV,
         .mr_max = {0, FNN_MR1, FNN_MR2, FNN_MR3, FNN_MR4},
+        .dot_rows = FNN_DOT_ROWS,
+        .dot_cost = FNN_DOT_COST,
         .gemm = NAME(gemm),
         .igemm = NAME(igemm),
-        .gemv = NAME(gemv),
+        .dot_pack = NAME(dot_pack),
+        .dot = NAME(dot),
         .pack = NAME(pack),
         .pack_t = NAME(pack_t),
         .pack_t_apart = NAME(pack_t_apart),

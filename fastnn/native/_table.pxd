@@ -9,14 +9,17 @@ cdef extern from "fnn_kernels.h" nogil:
         int lanes
         int nv_max
         int mr_max[5]
+        int dot_rows
+        int dot_cost
         void (*gemm)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const float *a, Py_ssize_t a_rs, Py_ssize_t a_cs,
                      const float *b, Py_ssize_t b_ks, const float *init, Py_ssize_t init_rs, Py_ssize_t init_cs,
                      float *c, Py_ssize_t c_rs) noexcept nogil
         void (*igemm)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const float *a, Py_ssize_t a_rs,
                       const Py_ssize_t *a_off, const float *b, const Py_ssize_t *b_off, const float *init,
                       Py_ssize_t init_rs, Py_ssize_t init_cs, float *c, Py_ssize_t c_rs) noexcept nogil
-        void (*gemv)(Py_ssize_t rows, Py_ssize_t k, const float *w, Py_ssize_t w_rs, const float *x,
-                     const float *init, float *y) noexcept nogil
+        void (*dot_pack)(Py_ssize_t rows, Py_ssize_t k, const float *x, Py_ssize_t x_rs, float *dst) noexcept nogil
+        void (*dot)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const float *x, const float *w, Py_ssize_t w_rs,
+                    const float *init, int add, float *y, Py_ssize_t y_rs) noexcept nogil
         void (*pack)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const float *src, Py_ssize_t ld,
                      float *dst) noexcept nogil
         void (*pack_t)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const float *src, Py_ssize_t ld,
@@ -128,14 +131,17 @@ cdef extern from "fnn_kernels.h" nogil:
         int lanes
         int nv_max
         int mr_max[5]
+        int dot_rows
+        int dot_cost
         void (*gemm)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const double *a, Py_ssize_t a_rs,
                      Py_ssize_t a_cs, const double *b, Py_ssize_t b_ks, const double *init, Py_ssize_t init_rs,
                      Py_ssize_t init_cs, double *c, Py_ssize_t c_rs) noexcept nogil
         void (*igemm)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const double *a, Py_ssize_t a_rs,
                       const Py_ssize_t *a_off, const double *b, const Py_ssize_t *b_off, const double *init,
                       Py_ssize_t init_rs, Py_ssize_t init_cs, double *c, Py_ssize_t c_rs) noexcept nogil
-        void (*gemv)(Py_ssize_t rows, Py_ssize_t k, const double *w, Py_ssize_t w_rs, const double *x,
-                     const double *init, double *y) noexcept nogil
+        void (*dot_pack)(Py_ssize_t rows, Py_ssize_t k, const double *x, Py_ssize_t x_rs, double *dst) noexcept nogil
+        void (*dot)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const double *x, const double *w, Py_ssize_t w_rs,
+                    const double *init, int add, double *y, Py_ssize_t y_rs) noexcept nogil
         void (*pack)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const double *src, Py_ssize_t ld,
                      double *dst) noexcept nogil
         void (*pack_t)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const double *src, Py_ssize_t ld,

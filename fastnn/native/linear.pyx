@@ -1,16 +1,10 @@
 """y = x W^T + b and its gradients, and products in a batch, over the shared matrix product. See reference/linear.py."""
 
-from cython.parallel cimport prange
-
 from ._arrays cimport fnn_data
-from ._gemm cimport matmul, matmul_batch
-from ._kernels cimport FNN_RELU, col_sum, gemv
-from ._runtime cimport gemm_ns, real, threads_for
+from ._gemm cimport dot_products, dots_pay, matmul, matmul_batch
+from ._kernels cimport FNN_RELU, col_sum
+from ._runtime cimport real
 from .activation cimport activate_all
-
-cdef enum:
-    GEMV_ROWS = 3     # up to so many rows of x, dot products along the weights' rows beat packing panels of W^T
-    GEMV_BLOCK = 64   # outputs of one task
 
 
 def linear_forward(x, weight, bias, y, activation=None):
@@ -56,8 +50,8 @@ cdef int forward(x,         # IN   (N, I)
     cdef Py_ssize_t rows = x_shape[0], inputs = x_shape[1], outputs = y_shape[1]
     cdef int failed = 0
     with nogil:
-        if rows <= GEMV_ROWS:
-            forward_few(rows, inputs, outputs, px, pw, pb, py)
+        if dots_pay(rows, inputs, sizeof(real)):
+            failed = dot_products(rows, outputs, inputs, px, inputs, pw, inputs, pb, py, outputs)
         else:
             failed = matmul(rows, outputs, inputs, px, inputs, <Py_ssize_t>1, pw, <Py_ssize_t>1, inputs,
                             pb, <Py_ssize_t>0, <Py_ssize_t>1, py, outputs)
@@ -66,27 +60,6 @@ cdef int forward(x,         # IN   (N, I)
     if failed:
         raise MemoryError("linear: no scratch memory")
     return 0
-
-
-cdef void forward_few(Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs, const real *x, const real *weight,
-                      const real *bias, real *y) noexcept nogil:
-    """W is read once from front to back: bound by memory, not by arithmetic."""
-    cdef Py_ssize_t blocks = (outputs + GEMV_BLOCK - 1) // GEMV_BLOCK, block
-    cdef int threads = threads_for(4 * gemm_ns(<double>rows * inputs * outputs), blocks)
-    if threads == 1:
-        forward_block(0, outputs, rows, inputs, outputs, x, weight, bias, y)
-        return
-    for block in prange(blocks, num_threads=threads, schedule="static"):
-        forward_block(block * GEMV_BLOCK, min(<Py_ssize_t>GEMV_BLOCK, outputs - block * GEMV_BLOCK),
-                      rows, inputs, outputs, x, weight, bias, y)
-
-
-cdef void forward_block(Py_ssize_t first, Py_ssize_t count, Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs,
-                        const real *x, const real *weight, const real *bias, real *y) noexcept nogil:
-    cdef Py_ssize_t n
-    for n in range(rows):
-        gemv(count, inputs, weight + first * inputs, inputs, x + n * inputs, bias + first if bias != NULL else NULL,
-             y + n * outputs + first)
 
 
 cdef int backward_input(dy,        # IN   (N, O)

@@ -1,0 +1,138 @@
+/* y = x w^T with the rows of w as they lie in memory: dot products, DOT_COLS rows of w with the rows of x at a time. */
+#define DOT_COLS 4
+#define DOT_TILE(rows) DOT_TILE2(rows)
+#define DOT_TILE2(rows) NAME(dot_##rows)
+
+/* Two vectors folded into one: each half, quarter, ... of lanes on top of its neighbour, a's where the bit HALF of the
+ * lane is 0, b's where it is 1. */
+#define OWN(j) (j) + ((j) & HALF ? LANES : 0)
+#define NEIGHBOUR(j) ((j) ^ HALF) + ((j) & HALF ? LANES : 0)
+#define FOLD(a, b) (SHUFFLE(a, b, EVERY_LANE(OWN)) + SHUFFLE(a, b, EVERY_LANE(NEIGHBOUR)))
+#define HALF (8 % LANES)
+INLINE NAME(v) NAME(fold_8)(NAME(v) a, NAME(v) b) { return FOLD(a, b); }
+#undef HALF
+#define HALF (4 % LANES)
+INLINE NAME(v) NAME(fold_4)(NAME(v) a, NAME(v) b) { return FOLD(a, b); }
+#undef HALF
+#define HALF (2 % LANES)
+INLINE NAME(v) NAME(fold_2)(NAME(v) a, NAME(v) b) { return FOLD(a, b); }
+#undef HALF
+#define HALF 1
+INLINE NAME(v) NAME(fold_1)(NAME(v) a, NAME(v) b) { return FOLD(a, b); }
+#undef HALF
+#undef OWN
+#undef NEIGHBOUR
+#undef FOLD
+
+/* LANES vectors: the sum of vector i's lanes in lane i. */
+INLINE NAME(v) NAME(add_up)(NAME(v) rows[LANES])
+{
+    _Pragma("GCC unroll 4") for (int half = LANES / 2; half >= 1; half /= 2)
+        _Pragma("GCC unroll 8") for (int i = 0; i < half; i++) {
+            NAME(v) a = rows[i], b = rows[i + half];
+            rows[i] = half == 8   ? NAME(fold_8)(a, b)
+                      : half == 4 ? NAME(fold_4)(a, b)
+                      : half == 2 ? NAME(fold_2)(a, b)
+                                  : NAME(fold_1)(a, b);
+        }
+    return rows[0];
+}
+
+#define ROWS 1
+#include "dot_tile.inl"
+#undef ROWS
+#define ROWS 2
+#include "dot_tile.inl"
+#undef ROWS
+#if FNN_DOT_ROWS >= 3
+#define ROWS 3
+#include "dot_tile.inl"
+#undef ROWS
+#endif
+#if FNN_DOT_ROWS >= 6
+#define ROWS 4
+#include "dot_tile.inl"
+#undef ROWS
+#define ROWS 5
+#include "dot_tile.inl"
+#undef ROWS
+#define ROWS 6
+#include "dot_tile.inl"
+#undef ROWS
+#endif
+
+/* The rows of the next of `blocks` blocks, of nearly equal height. */
+INLINE ptrdiff_t NAME(dot_block)(ptrdiff_t rows, ptrdiff_t blocks) { return (rows + blocks - 1) / blocks; }
+
+/* Blocks of rows as the tiles read them, [tap / LANES][row][LANES]: rows that lie a power of two apart would throw
+ * each other out of the cache. */
+static void NAME(dot_pack)(ptrdiff_t rows, ptrdiff_t k, const REAL *x, ptrdiff_t x_rs, REAL *dst)
+{
+    for (ptrdiff_t blocks = (rows + FNN_DOT_ROWS - 1) / FNN_DOT_ROWS; blocks > 0; blocks--) {
+        ptrdiff_t height = NAME(dot_block)(rows, blocks), t = 0;
+        for (; t + LANES <= k; t += LANES)
+            for (ptrdiff_t r = 0; r < height; r++, dst += LANES) NAME(store)(dst, NAME(load)(x + r * x_rs + t));
+        if (t < k) {
+            NAME(mask) taps = NAME(lanes_between)(0, k - t);
+            for (ptrdiff_t r = 0; r < height; r++, dst += LANES)
+                NAME(store)(dst, NAME(load_lanes)(x + r * x_rs + t, taps, (NAME(v)){0}));
+        }
+        x += height * x_rs;
+        rows -= height;
+    }
+}
+
+/* Columns from..to-1 of a tile that is not wanted whole, or not alone. Seldom: kept small. */
+__attribute__((noinline, cold)) static void NAME(dot_keep)(ptrdiff_t rows, int from, int to, const REAL *tile, int add,
+                                                           REAL *y, ptrdiff_t y_rs)
+{
+    for (; rows > 0; rows--, tile += DOT_COLS, y += y_rs)
+        for (int q = from; q < to; q++) y[q] = tile[q] + (add ? y[q] : 0);
+}
+
+static void NAME(dot)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t k, const REAL *x, const REAL *w, ptrdiff_t w_rs,
+                      const REAL *init, int add, REAL *y, ptrdiff_t y_rs)
+{
+    typedef void tile(ptrdiff_t, const REAL *, const REAL *, ptrdiff_t, const REAL *, REAL *, ptrdiff_t);
+    static tile *const tiles[FNN_DOT_ROWS + 1] = {
+        NULL, DOT_TILE(1), DOT_TILE(2),
+#if FNN_DOT_ROWS >= 3
+        DOT_TILE(3),
+#endif
+#if FNN_DOT_ROWS >= 6
+        DOT_TILE(4), DOT_TILE(5), DOT_TILE(6),
+#endif
+    };
+    static const REAL zeros[DOT_COLS];
+    const ptrdiff_t row_size = (k + LANES - 1) / LANES * LANES;
+    const int alone = cols < DOT_COLS; /* each column in all columns of its tile */
+    for (ptrdiff_t o = 0, next; o < cols; o = next) {
+        /* The last tile ends with the last column. */
+        const ptrdiff_t first = alone || o + DOT_COLS <= cols ? o : cols - DOT_COLS;
+        next = alone ? o + 1 : first + DOT_COLS;
+        REAL part[FNN_DOT_ROWS * DOT_COLS], same[DOT_COLS];
+        const REAL *start = init == NULL ? zeros : init + first;
+        if (alone && init != NULL) {
+            same[0] = same[1] = same[2] = same[3] = init[first];
+            start = same;
+        }
+        const REAL *x_block = x;
+        REAL *y_block = y + first;
+        ptrdiff_t left = rows;
+        for (ptrdiff_t blocks = (rows + FNN_DOT_ROWS - 1) / FNN_DOT_ROWS; blocks > 0; blocks--) {
+            const ptrdiff_t height = NAME(dot_block)(left, blocks);
+            if (add || alone) {
+                tiles[height](k, x_block, w + first * w_rs, alone ? 0 : w_rs, start, part, DOT_COLS);
+                NAME(dot_keep)(height, (int)(o - first), (int)(next - first), part, add, y_block, y_rs);
+            } else {
+                tiles[height](k, x_block, w + first * w_rs, w_rs, start, y_block, y_rs);
+            }
+            x_block += height * row_size;
+            y_block += height * y_rs;
+            left -= height;
+        }
+    }
+}
+#undef DOT_COLS
+#undef DOT_TILE
+#undef DOT_TILE2
