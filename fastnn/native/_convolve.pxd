@@ -13,6 +13,11 @@ cdef struct Convolution:
     Py_ssize_t out_plane, out_h, out_w
     bint relu       # out is max(0, sum)
 
+cdef inline bint weights_are_rows(const Convolution *conv) noexcept nogil:
+    """Whether the weights of an output channel lie one after the other, in the order of the taps."""
+    return (conv.h.tap == 0 and conv.w.tap == 0 and conv.h.tap_step == 1 and conv.w.tap_step == 1
+            and conv.w.taps == conv.kernel_w and conv.weight_channels == conv.h.taps * conv.w.taps)
+
 # Returns -1 where scratch memory is not to be had (nothing is written then), else 0.
 cdef int convolve(const Convolution *conv, const real *weight, const real *src, const real *bias,
                   real *out) noexcept nogil

@@ -1,16 +1,19 @@
 """Implicit GEMM: weights are broadcast from where they are, pixels lie in the lanes and go straight to NCHW.
 
+Or ("turned") pixels are broadcast, filters lie in the lanes, and the results are transposed.
+
 A task is a band of rows of an image, or some small images. Block by block of channels it copies its part of the
 source, padded and split by phases, and multiplies it with the weights: in tiles of pixels of one row, in tiles that
-run over the ends of the rows, or over panels of taps x pixels that are gathered from the copy first. An output is a
-sum of sequential chains over blocks of channels, as long as the shape says, so no bit depends on these choices.
+run over the ends of the rows, over panels of taps x pixels that are gathered from the copy first, or pixel by pixel
+with panels of filters, which takes a copy (not split) only where there is padding. An output is a sum of sequential
+chains over blocks of channels, as long as the shape says, so no bit depends on these choices.
 """
 
 from cython.parallel cimport prange
 
-from ._convolve_plan cimport GATHER, PLAIN, ROWS, Plan, make_plan
+from ._convolve_plan cimport FLAT, GATHER, PLAIN, ROWS, TURNED, Plan, make_plan
 from ._im2col cimport copy_band, split_pixels, tap_offsets
-from ._kernels cimport FNN_RELU, activate, gather, igemm, lanes, pack, round_up, spread
+from ._kernels cimport FNN_RELU, activate, gather, igemm, lanes, pack, pack_t, pack_t_apart, round_up, spread
 from ._runtime cimport FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn_share, fnn_share_out, real
 
 cdef enum:
@@ -24,7 +27,7 @@ cdef int convolve(const Convolution *conv, const real *weight, const real *src, 
     cdef char *memory
     cdef real *scratch
     make_plan(&plan, conv, sizeof(real))
-    scratch_size = round_up(plan.copy + plan.panel + plan.tile, 16)
+    scratch_size = round_up(plan.copy + plan.panel + plan.tile + plan.filters + plan.turned, 16)
     lists_size = round_up(2 * plan.taps + plan.chain, 8) * sizeof(Py_ssize_t)
     shares_size = plan.threads * FNN_SHARE_BYTES
     memory = <char *>fnn_alloc(shares_size + lists_size + plan.threads * scratch_size * sizeof(real))
@@ -36,7 +39,7 @@ cdef int convolve(const Convolution *conv, const real *weight, const real *src, 
     plan.in_weight = plan.in_copy + plan.taps
     plan.in_panel = plan.in_weight + plan.taps
     scratch = <real *>(memory + shares_size + lists_size)
-    tap_offsets(&conv.h, &conv.w, &plan.band, plan.channels, plan.in_copy)
+    tap_offsets(&plan.h, &plan.w, &plan.band, plan.channels, plan.in_copy)
     weight_offsets(conv, plan.channels, plan.in_weight)
     for t in range(plan.chain):
         plan.in_panel[t] = t * plan.width
@@ -62,23 +65,33 @@ cdef void weight_offsets(const Convolution *conv, Py_ssize_t channels, Py_ssize_
 
 cdef void convolve_tasks(const Convolution *conv, const Plan *plan, Py_ssize_t worker, const real *weight,
                          const real *src, const real *bias, real *out, real *scratch) noexcept nogil:
-    cdef Py_ssize_t task = fnn_next_task(plan.shares, plan.threads, worker)
+    cdef Py_ssize_t task = fnn_next_task(plan.shares, plan.threads, worker), tasks = plan.image_blocks * plan.bands
+    cdef Py_ssize_t packed = -1
     while task >= 0:
-        convolve_task(conv, plan, task, weight, src, bias, out, scratch)
+        if plan.tiling != TURNED:   # the blocks of rows of a copy one after the other
+            convolve_task(conv, plan, task // (tasks * plan.row_blocks), task % plan.row_blocks,
+                          task // plan.row_blocks % tasks, weight, src, bias, out, scratch)
+        else:                       # all pixels of a block of rows, whose weights are packed
+            if packed != task // tasks:
+                packed = task // tasks
+                pack_filters(conv, plan, packed // plan.row_blocks, packed % plan.row_blocks, weight, bias,
+                             scratch + plan.copy)
+            convolve_task(conv, plan, packed // plan.row_blocks, packed % plan.row_blocks, task % tasks, weight, src,
+                          bias, out, scratch)
         task = fnn_next_task(plan.shares, plan.threads, worker)
 
 
-cdef void convolve_task(const Convolution *conv, const Plan *plan, Py_ssize_t task, const real *weight,
-                        const real *src, const real *bias, real *out, real *scratch) noexcept nogil:
-    cdef Py_ssize_t m0 = task % plan.row_blocks * plan.rows, rows = min(plan.rows, conv.rows - m0)
-    cdef Py_ssize_t row = task // plan.row_blocks % plan.bands * plan.band.rows
-    cdef Py_ssize_t n_rows = min(plan.band.rows, conv.h.out - row)
-    cdef Py_ssize_t image = task // (plan.row_blocks * plan.bands) % plan.image_blocks * plan.band.images
+cdef void convolve_task(const Convolution *conv, const Plan *plan, Py_ssize_t group, Py_ssize_t row_block,
+                        Py_ssize_t pixel_block, const real *weight, const real *src, const real *bias, real *out,
+                        real *scratch) noexcept nogil:
+    cdef Py_ssize_t m0 = row_block * plan.rows, rows = min(plan.rows, conv.rows - m0)
+    cdef Py_ssize_t row = pixel_block % plan.bands * plan.band.rows, n_rows = min(plan.band.rows, conv.h.out - row)
+    cdef Py_ssize_t image = pixel_block // plan.bands * plan.band.images
     cdef Py_ssize_t images = min(plan.band.images, conv.images - image)
-    cdef Py_ssize_t group = task // (plan.row_blocks * plan.bands * plan.image_blocks)
     cdef Py_ssize_t src_plane = conv.h.size * conv.w.size, src_image = conv.groups * conv.channels * src_plane
     cdef Py_ssize_t pixels = images * n_rows * conv.w.out, c = 0, channels, taps, m
     cdef Py_ssize_t out_rs = conv.out_plane, init_rs = 1, init_cs = 0
+    cdef Py_ssize_t step = conv.h.step // plan.h.step   # of the copy's rows between those of the outputs
     cdef const real *init = NULL
     cdef real *to
     src += image * src_image + group * conv.channels * src_plane
@@ -88,12 +101,13 @@ cdef void convolve_task(const Convolution *conv, const Plan *plan, Py_ssize_t ta
     out += ((image * conv.groups + group) * conv.rows + m0) * conv.out_plane + row * conv.out_h
     to = out
     if plan.tile:
-        to, out_rs = scratch + plan.copy + plan.panel, round_up(pixels, lanes(sizeof(real)))
+        to = scratch + plan.copy + plan.panel + plan.filters + plan.turned
+        out_rs = round_up(pixels, lanes(sizeof(real)))
     while c < conv.channels:
         channels = min(plan.channels, conv.channels - c)
-        if plan.tiling != PLAIN:
-            copy_band(&conv.h, &conv.w, &plan.band, row, n_rows, channels, images, src + c * src_plane, src_image,
-                      scratch)
+        if plan.copy:
+            copy_band(&plan.h, &plan.w, &plan.band, row * step, (n_rows - 1) * step + 1, channels, images,
+                      src + c * src_plane, src_image, scratch)
         taps = channels * conv.h.taps * conv.w.taps
         if c > 0:
             init, init_rs, init_cs = to, out_rs, 2
@@ -103,9 +117,15 @@ cdef void convolve_task(const Convolution *conv, const Plan *plan, Py_ssize_t ta
         elif plan.tiling == ROWS:
             multiply_rows(conv, plan, rows, taps, n_rows, images, weight + c * conv.weight_channels, init, init_rs,
                           init_cs, scratch, to, out_rs)
-        else:
+        elif plan.tiling == FLAT:
             multiply_flat(conv, plan, rows, taps, n_rows, images, weight, init, scratch, scratch + plan.copy, to,
                           out_rs)
+        else:
+            if plan.copy:
+                src = scratch
+            else:
+                src += (conv.h.start + row * conv.h.step) * conv.w.size + conv.w.start
+            multiply_turned(conv, plan, rows, taps, n_rows, bias != NULL, scratch + plan.copy, src, to, out_rs)
         c += channels
     if conv.relu:
         for m in range(rows):
@@ -201,6 +221,56 @@ cdef void multiply_flat(const Convolution *conv, const Plan *plan, Py_ssize_t ro
                                out + m * out_rs + (n * n_rows + row) * conv.w.out + column, <Py_ssize_t>1)
                 first = (row + 1) * plan.band.pitch
             pixel += cols
+
+
+cdef void pack_filters(const Convolution *conv, const Plan *plan, Py_ssize_t group, Py_ssize_t row_block,
+                       const real *weight, const real *bias, real *panels) noexcept nogil:
+    """Panels of taps x filters; after the last one the bias. Zeros fill the last vector."""
+    cdef Py_ssize_t m0 = row_block * plan.rows, rows = min(plan.rows, conv.rows - m0), left = rows, t, i, cols
+    weight += group * conv.weight_group + m0 * conv.weight_rows
+    while left > 0:
+        cols = min(plan.width, left)
+        if weights_are_rows(conv):
+            pack_t(plan.taps, cols, plan.width, weight, conv.weight_rows, panels)
+        else:
+            for t in range(plan.taps):
+                for i in range(plan.width):
+                    panels[t * plan.width + i] = weight[i * conv.weight_rows + plan.in_weight[t]] if i < cols else 0
+        weight += plan.width * conv.weight_rows
+        panels += plan.taps * plan.width
+        left -= plan.width
+    if bias != NULL:
+        pack(<Py_ssize_t>1, rows, round_up(rows, lanes(sizeof(real))), bias + group * conv.rows + m0, <Py_ssize_t>0,
+             panels)
+
+
+cdef void multiply_turned(const Convolution *conv, const Plan *plan, Py_ssize_t rows, Py_ssize_t taps,
+                          Py_ssize_t n_rows, bint has_bias, const real *panels, const real *src, real *out,
+                          Py_ssize_t out_rs) noexcept nogil:
+    """out = bias + weight x taps, with pixels broadcast from src: its transpose row by row of pixels, then turned."""
+    cdef Py_ssize_t vector = lanes(sizeof(real)), ld = round_up(rows, vector), pixels = n_rows * conv.w.out
+    cdef Py_ssize_t m = 0, t, i, n, cols, init_rs, init_cs, whole = pixels // vector * vector
+    cdef real *turned = <real *>panels + plan.filters
+    cdef const real *init
+    cdef const real *bias = panels + (rows + plan.width - 1) // plan.width * plan.taps * plan.width
+    cdef real *to
+    while m < rows:
+        cols, t = min(plan.width, ld - m), 0
+        while t < taps:
+            n = min(plan.chain, taps - t)
+            for i in range(n_rows):
+                to = turned + i * conv.w.out * ld + m
+                init, init_rs, init_cs = bias + m if has_bias else NULL, 0, 1
+                if t > 0:
+                    init, init_rs, init_cs = to, ld, 2
+                igemm(conv.w.out, cols, n, src + i * conv.h.step * plan.band.pitch, conv.w.step, plan.in_copy + t,
+                      panels + (m * taps + t * plan.width), plan.in_panel, init, init_rs, init_cs, to, ld)
+            t += n
+        m += plan.width
+    pack_t_apart(rows, whole, whole, turned, ld, out, out_rs)
+    if whole < pixels:   # with pixels before them once more, if there are
+        i = max(<Py_ssize_t>0, pixels - vector)
+        pack_t_apart(rows, pixels - i, pixels - i, turned + i * ld, ld, out + i, out_rs)
 
 
 cdef void write_tile(const Convolution *conv, Py_ssize_t rows, Py_ssize_t images, Py_ssize_t n_rows, const real *tile,

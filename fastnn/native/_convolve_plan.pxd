@@ -1,7 +1,7 @@
 """How a convolution is cut into tasks, chains of taps and tiles."""
 
 from ._convolve cimport Convolution
-from ._im2col cimport Band
+from ._im2col cimport Axis, Band
 from ._runtime cimport fnn_share
 
 cdef enum Tiling:
@@ -9,17 +9,21 @@ cdef enum Tiling:
     ROWS        # pixels of one row, read from the copy
     FLAT        # pixels of the copy as they come, with those between the rows, which are dropped
     PLAIN       # 1x1: panels, packed from the source itself
+    TURNED      # filters in the lanes, pixels broadcast; the results are transposed
 
 cdef struct Plan:
-    Band band
+    Axis h, w                               # of the copy
+    Band band                               # of the copy; its rows are those of the outputs
     Py_ssize_t bands, image_blocks          # the pixels' tasks: one of the two is split
     Py_ssize_t row_blocks, rows             # blocks of output channels, where the pixels alone are too few tasks
     Py_ssize_t channels                     # of a block
     Py_ssize_t taps                         # of a block of channels
     Py_ssize_t chain                        # taps
-    Py_ssize_t width                        # of the widest panel
+    Py_ssize_t width                        # of the widest panel; TURNED: of the panels of filters
     Tiling tiling
-    Py_ssize_t copy, panel                  # elements of a thread's scratch memory
+    double cycles                           # for a tap of a task
+    Py_ssize_t copy, panel                  # elements of a thread's scratch memory; no copy: the source is read
+    Py_ssize_t filters, turned              # TURNED: elements of a thread's panels of filters, of a task's outputs
     Py_ssize_t tile                         # elements of a task's own outputs; 0: they go straight to `out`
     int threads
     fnn_share *shares

@@ -1,7 +1,7 @@
 """Cost models of the direct convolution. Only the length of a chain decides about bits, and only the shape about it."""
 
-from ._convolve cimport Convolution
-from ._im2col cimport is_plain, set_band
+from ._convolve cimport Convolution, weights_are_rows
+from ._im2col cimport is_inside, is_plain, join_phases, set_band
 from ._kernels cimport lanes, round_up, tile_width
 from ._runtime cimport gemm_ns, isa, threads_for
 
@@ -11,14 +11,24 @@ cdef enum:
     FLAT_BYTES = 1 << 19    # of a task's copy of all channels, which FLAT needs, roughly
     L1_BYTES = 24 << 10     # of the first cache, for what a tile reads again and again
     TALL_TILE = 6           # rows
+    FILTERS_BYTES = 1 << 19     # of the panels of filters of TURNED, at most
+    TURNED_BYTES = 1 << 19      # of its outputs before they are transposed, at most
+    TURN = 6                # cycles to transpose a vector of outputs
+    PACK = 5                # and a vector of filters
 
 
 cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) noexcept nogil:
-    cdef Py_ssize_t pixels = conv.h.out * conv.w.out, kernel = conv.h.taps * conv.w.taps
+    cdef Py_ssize_t pixels = conv.h.out * conv.w.out, kernel = conv.h.taps * conv.w.taps, rows
     cdef int vector = lanes(<int>itemsize)
+    plan.h, plan.w = conv.h, conv.w
+    plan.filters = plan.turned = 0
     share_out(plan, conv, pixels, kernel)
     plan.width = tile_width(<int>itemsize)
     plan.tiling = choose_tiling(plan, conv, vector, itemsize)
+    plan.copy = plan.tiling != PLAIN
+    if plan.tiling != PLAIN and kernel <= TAPS:
+        consider_turned(plan, conv, vector, itemsize)
+    plan.threads = <int>min(<Py_ssize_t>plan.threads, conv.groups * plan.image_blocks * plan.bands * plan.row_blocks)
     plan.channels = max(<Py_ssize_t>1, min(TAPS // kernel, conv.channels))
     plan.chain = min(plan.channels * kernel, <Py_ssize_t>TAPS)
     if plan.tiling == FLAT:   # each tile is left but once: all channels at once, of fewer rows if need be
@@ -26,8 +36,12 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) no
         while plan.band.rows > 1 and conv.channels * plan.band.channel * itemsize > FLAT_BYTES:
             set_band(&plan.band, &conv.h, &conv.w, (plan.band.rows + 1) // 2, plan.band.images)
         plan.bands = (conv.h.out + plan.band.rows - 1) // plan.band.rows
+    if plan.tiling == TURNED:
+        plan.channels, rows = conv.channels, round_up(plan.rows, vector)
+        plan.filters = round_up(rows, plan.width) * conv.channels * kernel + rows
+        plan.turned = plan.band.rows * conv.w.out * rows
     plan.taps = plan.channels * kernel
-    plan.copy = round_up(plan.channels * plan.band.channel + plan.width, 16) if plan.tiling != PLAIN else 0
+    plan.copy = round_up(plan.channels * plan.band.channel + plan.width, 16) if plan.copy else 0
     plan.panel = plan.rows * plan.width if plan.tiling == FLAT else plan.chain * plan.width
     plan.tile = 0
     if plan.band.images > 1 or conv.out_w != 1 or conv.out_h != conv.w.out:
@@ -56,10 +70,10 @@ cdef void share_out(Plan *plan, const Convolution *conv, Py_ssize_t pixels, Py_s
     plan.row_blocks = min((threads + tasks - 1) // tasks, (conv.rows + 11) // 12)
     plan.rows = (conv.rows + plan.row_blocks - 1) // plan.row_blocks
     plan.row_blocks = (conv.rows + plan.rows - 1) // plan.rows
-    plan.threads = <int>min(<Py_ssize_t>threads, tasks * plan.row_blocks)
+    plan.threads = threads
 
 
-cdef Tiling choose_tiling(const Plan *plan, const Convolution *conv, int vector, Py_ssize_t itemsize) noexcept nogil:
+cdef Tiling choose_tiling(Plan *plan, const Convolution *conv, int vector, Py_ssize_t itemsize) noexcept nogil:
     """The cheapest, in cycles for a tap of the band: a multiply-add of vectors takes one, to gather a vector 2.5."""
     cdef Py_ssize_t images = plan.band.images, band = plan.band.rows, width = conv.w.out, rows = plan.rows
     cdef Py_ssize_t taps, across, along
@@ -77,6 +91,74 @@ cdef Tiling choose_tiling(const Plan *plan, const Convolution *conv, int vector,
     gathered = ((images * band * width + vector - 1) // vector) * (2.5 + max(rows, 4.0 * vector / plan.width))
     by_rows = slow * images * band * across * max(<double>rows, 4.0 / min(across, plan.width // vector))
     flat = slow * images * along * (max(rows, 4.0 * vector / plan.width) + 3.0 * rows / taps)
-    if gathered <= by_rows and gathered <= flat:
-        return GATHER
-    return FLAT if flat < by_rows and conv.h.taps * conv.w.taps <= TAPS else ROWS
+    if conv.h.taps * conv.w.taps > TAPS:
+        flat = gathered + by_rows
+    plan.cycles = min(gathered, min(by_rows, flat))
+    return GATHER if plan.cycles == gathered else FLAT if flat < by_rows else ROWS
+
+
+cdef double total_cycles(const Plan *plan, const Convolution *conv, int vector) noexcept nogil:
+    """Of the thread that has most to do: products and copies."""
+    cdef Py_ssize_t tasks = conv.groups * plan.image_blocks * plan.bands * plan.row_blocks
+    cdef double taps = <double>conv.channels * conv.h.taps * conv.w.taps, copy = 0
+    cdef Py_ssize_t rows = plan.h.phases * plan.w.phases * (plan.band.plane // plan.band.pitch)
+    if plan.tiling != TURNED or plan.copy:
+        copy = conv.channels * plan.band.images * rows * (4 + plan.band.pitch * (
+            1.0 if plan.w.step == 3 or plan.w.step > 4 else (1 + 2.5 * plan.w.step) / vector))
+    return (tasks + plan.threads - 1) // plan.threads * (taps * plan.cycles + copy)
+
+
+cdef void consider_turned(Plan *plan, const Convolution *conv, int vector, Py_ssize_t itemsize) noexcept nogil:
+    """Take TURNED where it is cheaper: no panels of pixels, no split of strides, no vectors that pixels do not fill."""
+    cdef Plan own = plan[0]
+    cdef Py_ssize_t taps = conv.channels * conv.h.taps * conv.w.taps, vectors = (conv.rows + vector - 1) // vector
+    cdef Py_ssize_t tasks = conv.images * conv.groups, blocks = 1, bands, least
+    cdef double best = total_cycles(plan, conv, vector), cycles
+    if 2 * conv.rows <= vector or taps <= 2 * TURN or vectors * vector * taps * itemsize > FILTERS_BYTES:
+        return
+    least = max(<Py_ssize_t>1, conv.h.out * conv.w.out // PIXELS)
+    own.tiling = TURNED
+    own.image_blocks = conv.images
+    join_phases(&own.h)
+    join_phases(&own.w)
+    own.copy = not (is_inside(&conv.h) and is_inside(&conv.w) and conv.h.size * conv.w.size % 512 != 0)
+    while blocks == 1 or (blocks <= min(vectors, plan.threads) and tasks < 8 * plan.threads):
+        bands = least
+        while bands == least or (bands <= conv.h.out and bands * blocks * tasks < 8 * plan.threads):
+            cycles = cut_turned(&own, conv, vector, (vectors + blocks - 1) // blocks, (conv.h.out + bands - 1) // bands)
+            if cycles < best and own.band.rows * conv.w.out * own.rows * itemsize <= TURNED_BYTES:
+                best = cycles
+                plan[0] = own
+            bands *= 2
+        blocks *= 2
+
+
+cdef double cut_turned(Plan *plan, const Convolution *conv, int vector, Py_ssize_t vectors,
+                       Py_ssize_t rows) noexcept nogil:
+    """Tasks of so many rows of outputs by so many vectors of filters; returns the cycles of all."""
+    cdef Py_ssize_t pixels = rows * conv.w.out, taps = conv.channels * conv.h.taps * conv.w.taps, nv
+    cdef double tile, cycles
+    plan.rows = min(conv.rows, vectors * vector)
+    plan.row_blocks = (conv.rows + plan.rows - 1) // plan.rows
+    plan.bands = (conv.h.out + rows - 1) // rows
+    set_band(&plan.band, &plan.h, &plan.w, (rows - 1) * conv.h.step + 1, 1)
+    if not plan.copy:
+        plan.band.pitch, plan.band.plane = conv.w.size, rows * conv.w.size
+        plan.band.channel = conv.h.size * conv.w.size
+    plan.band.rows = rows
+    plan.cycles = 1e300
+    for nv in range(1, min(vectors, isa.f32.nv_max) + 1):
+        tile = tile_cycles(conv.w.out, nv) * (vectors // nv)
+        if vectors % nv:
+            tile += tile_cycles(conv.w.out, vectors % nv)
+        if rows * tile < plan.cycles:
+            plan.cycles, plan.width = rows * tile, nv * vector
+    cycles = TURN * round_up(pixels, vector) * vectors if pixels >= vector else 2.0 * pixels * plan.rows
+    plan.cycles += cycles / taps
+    return total_cycles(plan, conv, vector) + PACK * vectors * taps * (1 if weights_are_rows(conv) else vector)
+
+
+cdef double tile_cycles(Py_ssize_t rows, Py_ssize_t nv) noexcept nogil:
+    """Of a tap of so many rows of nv vectors: its multiply-adds, its loads, or the wait for its own sums."""
+    cdef Py_ssize_t blocks = (rows + isa.f32.mr_max[nv] - 1) // isa.f32.mr_max[nv]
+    return max(<double>rows * nv, max(4.0 * blocks, rows + blocks * nv))

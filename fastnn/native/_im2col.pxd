@@ -28,6 +28,16 @@ cdef inline Py_ssize_t gcd(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
 cdef void set_axis(Axis *axis, Py_ssize_t size, Py_ssize_t out, Py_ssize_t step, Py_ssize_t first, Py_ssize_t taps,
                    Py_ssize_t tap, Py_ssize_t tap_step, Py_ssize_t delta) noexcept nogil
 
+# The same axis with a copy that is not split: output i finds its source at i*step there.
+cdef inline void join_phases(Axis *axis) noexcept nogil:
+    if axis.step > 1:
+        axis.out, axis.extent = (axis.out - 1) * axis.step + 1, (axis.taps - 1) * axis.delta
+        axis.step = axis.phases = 1
+
+cdef inline bint is_inside(const Axis *axis) noexcept nogil:
+    """Whether no tap reads padding."""
+    return axis.start >= 0 and axis.start + (axis.out - 1) * axis.step + (axis.taps - 1) * axis.delta < axis.size
+
 cdef inline bint is_plain(const Axis *axis) noexcept nogil:
     """Whether output i reads the source at i and nowhere else."""
     return axis.taps == 1 and axis.step == 1 and axis.start == 0 and axis.size == axis.out
