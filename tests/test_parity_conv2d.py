@@ -41,7 +41,7 @@ CASES = {
     "one_pixel_out": case((9, 6, 5, 7), (10, 6, 5, 7)),
     "wide_kernel": case((1, 2, 30, 31), (3, 2, 25, 27), padding=4),
     "plain": case((2, 33, 11, 13), (17, 33, 1, 1)),
-    "plain_wide": case((1, 40, 30, 31), (70, 40, 1, 1)),
+    "plain_wide": case((1, 300, 30, 31), (13, 300, 1, 1)),
     "padded_1x1": case((2, 3, 6, 5), (4, 3, 1, 1), padding=2),
     "strided_1x1": case((2, 20, 15, 16), (18, 20, 1, 1), stride=2),
     "stem": case((2, 3, 40, 46), (16, 3, 7, 7), stride=2, padding=3),

@@ -156,6 +156,8 @@ cdef void multiply_panels(const Convolution *conv, const Plan *plan, Py_ssize_t 
     cdef Py_ssize_t[MAX_PANEL] from_, lane
     cdef Py_ssize_t plane = conv.h.size * conv.w.size, pixel = 0, cols, width, pieces = 0, t, n
     cdef real *panel = scratch + plan.copy
+    cdef const real *b
+    cdef const Py_ssize_t *b_off
     while panels > 0:
         width = (vectors + panels - 1) // panels * lanes(sizeof(real))
         cols = min(width, pixels - pixel)
@@ -164,12 +166,15 @@ cdef void multiply_panels(const Convolution *conv, const Plan *plan, Py_ssize_t 
         t = 0
         while t < taps:
             n = min(plan.chain, taps - t)
+            b, b_off = panel, plan.in_panel
             if plan.tiling == GATHER:
                 gather(n, plan.in_copy + t, pieces, from_, lane, scratch, panel, plan.width)
+            elif plan.unpacked and cols == width:   # whole vectors: nothing is read past the source
+                b, b_off = src + pixel, plan.in_copy + t
             else:
                 pack(n, cols, plan.width, src + t * plane + pixel, plane, panel)
-            multiply_tile(conv, plan, rows, cols, t, n, weight, panel, plan.in_panel, init, pixel, init_rs, init_cs,
-                          out + pixel, out_rs)
+            multiply_tile(conv, plan, rows, cols, t, n, weight, b, b_off, init, pixel, init_rs, init_cs, out + pixel,
+                          out_rs)
             t += n
         vectors -= width // lanes(sizeof(real))
         panels -= 1

@@ -8,7 +8,7 @@ cdef enum Tiling:
     GATHER      # panels, gathered from the copy; any pixels
     ROWS        # pixels of one row, read from the copy
     FLAT        # pixels of the copy as they come, with those between the rows, which are dropped
-    PLAIN       # 1x1: panels, packed from the source itself
+    PLAIN       # 1x1: panels, packed from the source itself or read there
     TURNED      # filters in the lanes, pixels broadcast; the results are transposed
 
 cdef struct Plan:
@@ -21,6 +21,7 @@ cdef struct Plan:
     Py_ssize_t chain                        # taps
     Py_ssize_t width                        # of the widest panel; TURNED: of the panels of filters
     Tiling tiling
+    bint unpacked                           # PLAIN: the source is read where a panel has whole vectors
     double cycles                           # for a tap of a task
     Py_ssize_t copy, panel                  # elements of a thread's scratch memory; no copy: the source is read
     Py_ssize_t filters, turned              # TURNED: elements of a thread's panels of filters, of a task's outputs

@@ -26,6 +26,10 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) no
     plan.width = tile_width(<int>itemsize)
     plan.tiling = choose_tiling(plan, conv, vector, itemsize)
     plan.copy = plan.tiling != PLAIN
+    # Tall tiles leave the loads time to wait for lines that lie apart; low ones lose what packing costs, or more.
+    plan.unpacked = plan.tiling == PLAIN and isa.f32.mr_max[isa.f32.nv_max] >= TALL_TILE
+    if plan.unpacked:
+        plan.band.channel = conv.h.size * conv.w.size
     if plan.tiling != PLAIN and kernel <= TAPS:
         consider_turned(plan, conv, vector, itemsize)
     plan.threads = <int>min(<Py_ssize_t>plan.threads, conv.groups * plan.image_blocks * plan.bands * plan.row_blocks)
