@@ -105,10 +105,13 @@ cdef void cut(Tiling *s, int itemsize) noexcept nogil:
     s.units = s.n * s.tile_rows * s.segments
     s.tiles = s.n * s.tile_rows * s.phases_w * s.tile_cols
     s.chains = (s.c + CHAIN - 1) // CHAIN
-    s.panels = (s.k + tile_width(itemsize) - 1) // tile_width(itemsize)
-    s.panel = lanes(itemsize) * ((vectors + s.panels - 1) // s.panels)
     s.itemsize, s.relu = itemsize, False
-    s.threads = threads_for(gemm_ns(products(s) * s.tiles * s.c * s.k), max(s.units, s.panels))
+    s.threads = threads_for(gemm_ns(winograd_cost(s, s.c, s.k, s.outs_h * s.outs_w) * lanes(itemsize)),
+                            max(s.units, vectors))
+    s.panels = (s.k + tile_width(itemsize) - 1) // tile_width(itemsize)
+    if s.tiles <= s.k:      # then the threads share out the panels
+        s.panels = max(s.panels, min(<Py_ssize_t>s.threads, vectors))
+    s.panel = lanes(itemsize) * ((vectors + s.panels - 1) // s.panels)
     s.band = max(s.rows * band_row(band_pixels(s, s.segment), itemsize),
                  16 * s.spacing_w * s.segment * lanes(itemsize))
 

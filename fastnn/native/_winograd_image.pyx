@@ -11,6 +11,8 @@ from ._winograd_kernels cimport from_lanes, wino2_filter, wino2_output, wino_fil
 cdef enum:
     BLOCK = 48       # tiles that a thread carries through all phases at once, with stride 1
     BLOCK_STRIDE = 32
+    APART_BYTES = 1 << 21   # that each thread makes for itself, rather than share
+    APART_THREADS = 8
 
 # Where the filters and biases of a group are (of float or double).
 cdef struct Filters:
@@ -25,6 +27,7 @@ cdef struct Scratch:
     Py_ssize_t u_chain, v_chain, v_view, m_out   # of all points of a chain, of a view, of a phase of outputs
     Py_ssize_t block        # units that a thread carries through all phases at once
     bint filters_once
+    bint apart              # the threads share nothing, each makes all of it
 
 
 cdef Scratch divide(const Tiling *s) noexcept nogil:
@@ -44,12 +47,16 @@ cdef Scratch divide(const Tiling *s) noexcept nogil:
     if d.filters_once:   # then the phases of rows of outputs are summed side by side too
         d.shared, d.own = s.views * d.v_view, d.u_chain + s.outs_h * s.outs_w * d.m_out
     d.own = round_up(d.own + 2 * s.band, 64)
+    # To write a line that another core has read takes ten times as long as to work out what is in it.
+    d.apart = s.threads <= APART_THREADS and d.shared * s.itemsize <= APART_BYTES
+    if d.apart:
+        d.own += d.shared
     return d
 
 
 cdef Py_ssize_t winograd_image_scratch(const Tiling *s) noexcept nogil:
     cdef Scratch d = divide(s)
-    return d.shared + s.threads * d.own
+    return s.threads * d.own if d.apart else d.shared + s.threads * d.own
 
 
 cdef int winograd_image(const Tiling *s, const real *x, const real *weight, const real *bias, real *y,
@@ -80,15 +87,26 @@ cdef Py_ssize_t share_filters(const Tiling *s, const Filters *f, const Scratch *
                               real *y, real *u) noexcept nogil:
     cdef Py_ssize_t part, failed = 0
     if s.threads == 1:
-        for part in range(s.panels * s.chains):
-            transform_filters(s, f, part // s.chains, part % s.chains, u + part * d.u_chain, d.u_plane)
-        return carry(s, f, d, x, x_end, y, u, 0, s.units, u + d.shared)
+        return carry_alone(s, f, d, x, x_end, y, 0, u)
+    if d.apart:
+        for part in prange(s.threads, num_threads=s.threads, schedule="static"):
+            failed += carry_alone(s, f, d, x, x_end, y, part, u + part * d.own)
+        return failed
     for part in prange(s.panels * s.chains, num_threads=s.threads, schedule="static"):
         transform_filters(s, f, part // s.chains, part % s.chains, u + part * d.u_chain, d.u_plane)
     for part in prange(s.threads, num_threads=s.threads, schedule="static"):
         failed += carry(s, f, d, x, x_end, y, u, s.units * part // s.threads, s.units * (part + 1) // s.threads,
                         u + d.shared + part * d.own)
     return failed
+
+
+cdef int carry_alone(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end, real *y,
+                     Py_ssize_t part, real *u) noexcept nogil:
+    """A thread's part of the tiles, with filters that it transforms itself."""
+    cdef Py_ssize_t i
+    for i in range(s.panels * s.chains):
+        transform_filters(s, f, i // s.chains, i % s.chains, u + i * d.u_chain, d.u_plane)
+    return carry(s, f, d, x, x_end, y, u, s.units * part // s.threads, s.units * (part + 1) // s.threads, u + d.shared)
 
 
 cdef int carry(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end, real *y,
@@ -124,17 +142,29 @@ cdef int carry(const Tiling *s, const Filters *f, const Scratch *d, const real *
 
 cdef Py_ssize_t share_images(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end,
                              real *y, real *v) noexcept nogil:
-    cdef Py_ssize_t task, panel, failed = 0
+    cdef Py_ssize_t task, panel, part, failed = 0
     if s.threads == 1:
-        for task in range(s.units * s.chains):
-            transform_chain(s, d, x, x_end, task, v + d.shared, v)
-        for panel in range(s.panels):
-            failed += carry_panel(s, f, d, x, y, v, panel, v + d.shared)
+        return carry_panels(s, f, d, x, x_end, y, 0, v)
+    if d.apart:
+        for part in prange(s.threads, num_threads=s.threads, schedule="static"):
+            failed += carry_panels(s, f, d, x, x_end, y, part, v + part * d.own)
         return failed
     for task in prange(s.units * s.chains, num_threads=s.threads, schedule="static"):
         transform_chain(s, d, x, x_end, task, v + d.shared + threadid() * d.own, v)
     for panel in prange(s.panels, num_threads=s.threads, schedule="static"):
         failed += carry_panel(s, f, d, x, y, v, panel, v + d.shared + threadid() * d.own)
+    return failed
+
+
+cdef int carry_panels(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end, real *y,
+                      Py_ssize_t part, real *v) noexcept nogil:
+    """A thread's part of the panels, with tiles that it transforms itself."""
+    cdef Py_ssize_t i
+    cdef int failed = 0
+    for i in range(s.units * s.chains):
+        transform_chain(s, d, x, x_end, i, v + d.shared, v)
+    for i in range(s.panels * part // s.threads, s.panels * (part + 1) // s.threads):
+        failed |= carry_panel(s, f, d, x, y, v, i, v + d.shared)
     return failed
 
 
