@@ -63,17 +63,17 @@ typedef struct {
     void (*softmax_row_grad)(ptrdiff_t n, int logarithm, const REAL *dy, const REAL *y, REAL *dx);
 
     /* gates.inl, after the products of a step: `units` units of rows [r], whose sums stand in a tile. Row r of the tile
-     * is row order[r] (r where order is NULL) of c, y, gates (rows of 4 hidden), cells, dy, c_prev, but row r of h, dh,
-     * dc and dgates. All have rows of `hidden` elements and begin at the first of the units. h may be NULL: not wanted.
+     * is row order[r] (r where order is NULL) of gates (rows of 4 hidden), cells, dy, c_prev and backwards y, but
+     * row r of all else. All have rows of `hidden` elements and begin at the first of the units.
      * The tile must be readable for whole vectors. rnn: one gate, rows tile_rs apart. */
     void (*rnn_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, int relu, const REAL *tile, ptrdiff_t tile_rs,
-                      const ptrdiff_t *order, REAL *y, REAL *h);
+                      REAL *y);
     /* Tile rows i f g o, tile_gs apart; c in and out; gates and cells both or neither NULL. */
     void (*lstm_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *tile, ptrdiff_t tile_gs,
-                       const ptrdiff_t *order, REAL *c, REAL *y, REAL *h, REAL *gates, REAL *cells);
+                       const ptrdiff_t *order, REAL *c, REAL *y, REAL *gates, REAL *cells);
     /* Tile rows n (x part), r, z, n (h part), tile_gs apart; h_prev: row r; gates may be NULL, else r z n q. */
     void (*gru_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *tile, ptrdiff_t tile_gs,
-                      const REAL *h_prev, const ptrdiff_t *order, REAL *y, REAL *h, REAL *gates);
+                      const REAL *h_prev, const ptrdiff_t *order, REAL *y, REAL *gates);
     /* Backward: dh is the gradient of h but for dy. dgates: the gradients of the sums, rows of `hidden`. */
     void (*rnn_gates_backward)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, int relu, const REAL *dh,
                                const ptrdiff_t *order, const REAL *dy, const REAL *y, REAL *dgates);

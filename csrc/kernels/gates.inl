@@ -55,29 +55,25 @@ INLINE NAME(v) NAME(product)(NAME(v) x, NAME(v) y)
 }
 
 static void NAME(rnn_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, int relu, const REAL *tile,
-                            ptrdiff_t tile_rs, const ptrdiff_t *order, REAL *y, REAL *h)
+                            ptrdiff_t tile_rs, REAL *y)
 {
     for (ptrdiff_t r = 0, u = 0; r < rows;) {
-        ptrdiff_t at[2 * SIDE], by_place[2 * SIDE], count[2 * SIDE];
+        ptrdiff_t at[2 * SIDE], count[2 * SIDE];
         NAME(v) a[2 * SIDE];
         EACH(2 * SIDE) {
             a[i] = NAME(load)(tile + r * tile_rs + u);
-            at[i] = (order == NULL ? r : order[r]) * hidden + u;
-            by_place[i] = r * hidden + u;
+            at[i] = r * hidden + u;
             count[i] = units - u;
             NAME(next_place)(&r, &u, rows, units, i == 2 * SIDE - 1);
         }
         if (relu) EACH(2 * SIDE) a[i] = NAME(select)(a[i] <= 0, NAME(broadcast)(0), a[i]);
         else NAME(tanhs)(2 * SIDE, a);
-        EACH(2 * SIDE) {
-            NAME(store_part)(y + at[i], count[i], a[i]);
-            if (h != NULL) NAME(store_part)(h + by_place[i], count[i], a[i]);
-        }
+        EACH(2 * SIDE) NAME(store_part)(y + at[i], count[i], a[i]);
     }
 }
 
 static void NAME(lstm_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *tile, ptrdiff_t tile_gs,
-                             const ptrdiff_t *order, REAL *c, REAL *y, REAL *h, REAL *gates, REAL *cells)
+                             const ptrdiff_t *order, REAL *c, REAL *y, REAL *gates, REAL *cells)
 {
     for (ptrdiff_t r = 0, u = 0; r < rows;) {
         ptrdiff_t at[SIDE], by_place[SIDE], kept[SIDE], count[SIDE];
@@ -88,7 +84,7 @@ static void NAME(lstm_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, 
             at[i] = row + u, by_place[i] = r * hidden + u, kept[i] = 4 * row + u, count[i] = units - u;
             ifo[3 * i] = NAME(load)(a), ifo[3 * i + 1] = NAME(load)(a + tile_gs);
             ifo[3 * i + 2] = NAME(load)(a + 3 * tile_gs), g[i] = NAME(load)(a + 2 * tile_gs);
-            c_new[i] = NAME(load_part)(c + at[i], count[i]);
+            c_new[i] = NAME(load_part)(c + by_place[i], count[i]);
             NAME(next_place)(&r, &u, rows, units, i == SIDE - 1);
         }
         NAME(sigmoids)(SIDE == 1 ? 2 : 3 * SIDE, ifo);
@@ -98,9 +94,8 @@ static void NAME(lstm_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, 
         NAME(tanhs)(SIDE, h_new);
         EACH(SIDE) {
             h_new[i] *= ifo[3 * i + 2];
-            NAME(store_part)(c + at[i], count[i], c_new[i]);
-            NAME(store_part)(y + at[i], count[i], h_new[i]);
-            if (h != NULL) NAME(store_part)(h + by_place[i], count[i], h_new[i]);
+            NAME(store_part)(c + by_place[i], count[i], c_new[i]);
+            NAME(store_part)(y + by_place[i], count[i], h_new[i]);
             if (gates != NULL) {
                 NAME(store_part)(gates + kept[i], count[i], ifo[3 * i]);
                 NAME(store_part)(gates + kept[i] + hidden, count[i], ifo[3 * i + 1]);
@@ -113,18 +108,18 @@ static void NAME(lstm_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, 
 }
 
 static void NAME(gru_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, const REAL *tile, ptrdiff_t tile_gs,
-                            const REAL *h_prev, const ptrdiff_t *order, REAL *y, REAL *h, REAL *gates)
+                            const REAL *h_prev, const ptrdiff_t *order, REAL *y, REAL *gates)
 {
     for (ptrdiff_t r = 0, u = 0; r < rows;) {
-        ptrdiff_t at[SIDE], by_place[SIDE], kept[SIDE], count[SIDE];
+        ptrdiff_t at[SIDE], kept[SIDE], count[SIDE];
         NAME(v) rz[2 * SIDE], n[SIDE], q[SIDE], h_new[SIDE];
         EACH(SIDE) {
             const REAL *a = tile + r * 4 * tile_gs + u;
             ptrdiff_t row = (order == NULL ? r : order[r]) * hidden;
-            at[i] = row + u, by_place[i] = r * hidden + u, kept[i] = 4 * row + u, count[i] = units - u;
+            at[i] = r * hidden + u, kept[i] = 4 * row + u, count[i] = units - u;
             n[i] = NAME(load)(a), rz[2 * i] = NAME(load)(a + tile_gs);
             rz[2 * i + 1] = NAME(load)(a + 2 * tile_gs), q[i] = NAME(load)(a + 3 * tile_gs);
-            h_new[i] = NAME(load_part)(h_prev + by_place[i], count[i]);
+            h_new[i] = NAME(load_part)(h_prev + at[i], count[i]);
             NAME(next_place)(&r, &u, rows, units, i == SIDE - 1);
         }
         NAME(sigmoids)(2 * SIDE, rz);
@@ -132,8 +127,8 @@ static void NAME(gru_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, c
         NAME(tanhs)(SIDE, n);
         EACH(SIDE) {
             h_new[i] = (1 - rz[2 * i + 1]) * n[i] + NAME(product)(rz[2 * i + 1], h_new[i]);
+            NOT_FOLDED(h_new[i]); /* here, not behind a branch of the stores, where the compiler would not fuse it */
             NAME(store_part)(y + at[i], count[i], h_new[i]);
-            if (h != NULL) NAME(store_part)(h + by_place[i], count[i], h_new[i]);
             if (gates != NULL) {
                 NAME(store_part)(gates + kept[i], count[i], rz[2 * i]);
                 NAME(store_part)(gates + kept[i] + hidden, count[i], rz[2 * i + 1]);

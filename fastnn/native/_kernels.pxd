@@ -115,28 +115,28 @@ cdef inline void sigmoid(Py_ssize_t n, const real *x, real *y) noexcept nogil:
 
 
 cdef inline void rnn_gates(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const real *tile,
-                           Py_ssize_t tile_rs, const Py_ssize_t *order, real *y, real *h) noexcept nogil:
+                           Py_ssize_t tile_rs, real *y) noexcept nogil:
     if real is float:
-        isa.f32.rnn_gates(rows, units, hidden, relu, tile, tile_rs, order, y, h)
+        isa.f32.rnn_gates(rows, units, hidden, relu, tile, tile_rs, y)
     else:
-        isa.f64.rnn_gates(rows, units, hidden, relu, tile, tile_rs, order, y, h)
+        isa.f64.rnn_gates(rows, units, hidden, relu, tile, tile_rs, y)
 
 
 cdef inline void lstm_gates(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const real *tile, Py_ssize_t tile_gs,
-                            const Py_ssize_t *order, real *c, real *y, real *h, real *gates,
+                            const Py_ssize_t *order, real *c, real *y, real *gates,
                             real *cells) noexcept nogil:
     if real is float:
-        isa.f32.lstm_gates(rows, units, hidden, tile, tile_gs, order, c, y, h, gates, cells)
+        isa.f32.lstm_gates(rows, units, hidden, tile, tile_gs, order, c, y, gates, cells)
     else:
-        isa.f64.lstm_gates(rows, units, hidden, tile, tile_gs, order, c, y, h, gates, cells)
+        isa.f64.lstm_gates(rows, units, hidden, tile, tile_gs, order, c, y, gates, cells)
 
 
 cdef inline void gru_gates(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const real *tile, Py_ssize_t tile_gs,
-                           const real *h_prev, const Py_ssize_t *order, real *y, real *h, real *gates) noexcept nogil:
+                           const real *h_prev, const Py_ssize_t *order, real *y, real *gates) noexcept nogil:
     if real is float:
-        isa.f32.gru_gates(rows, units, hidden, tile, tile_gs, h_prev, order, y, h, gates)
+        isa.f32.gru_gates(rows, units, hidden, tile, tile_gs, h_prev, order, y, gates)
     else:
-        isa.f64.gru_gates(rows, units, hidden, tile, tile_gs, h_prev, order, y, h, gates)
+        isa.f64.gru_gates(rows, units, hidden, tile, tile_gs, h_prev, order, y, gates)
 
 
 cdef inline void rnn_gates_backward(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const real *dh,

@@ -15,6 +15,7 @@ from ._rnn_net cimport (
     Net,
     arrange,
     carve,
+    clear_ended,
     fnn_barrier,
     fnn_clock_ns,
     fnn_flag,
@@ -24,29 +25,55 @@ from ._rnn_net cimport (
     keep,
     live_places,
     part_start,
+    pick_rows,
+    row_at,
     time_of,
 )
 from ._rnn_plan cimport BY_ROWS, Plan, learn, plan_forward
-from ._rnn_tiles cimport Tiles, add_h, add_x, biases_size, cut_into_tiles, gates, pack_tile, panels_size, row_size
+from ._rnn_tiles cimport (
+    Tiles,
+    add_h,
+    add_x,
+    cut_into_tiles,
+    first_unit,
+    gates,
+    pack_tile,
+    panel_size,
+    row_size,
+)
 from ._rnn_unpacked cimport forward_unpacked
 from ._runtime cimport real
 
 cdef enum:
     TILE_ROWS = 48       # rows of a tile of sums: at most 48 x 64 floats, 12 KB of L1
+    PAGE = 4096
     PROJECTED_ROWS = 64  # rows of x whose products are formed at once where a step alone has too few
 
 
 cdef struct Forward:
     const Net *net
-    Tiles tiles
     void *h_n
+    void *c_n
     Py_ssize_t block      # steps whose x is multiplied at once; 0: x with h, step by step
-    Py_ssize_t work_size  # elements of `work` a thread
+    void *panels          # of all threads' tiles, as Tiles has them, and so the biases
+    void *biases
     void *projected       # for each tile: rows of sums over x, for the steps of a block
-    void *work            # for each thread: a tile, and rows of x that were picked out
-    void *states          # two times (N, H) by place, where the rows have lengths: h after even and after odd steps
+    void *states          # two times (N, H) by place, where units are shared out and rows have lengths
+    char *shares          # share_size bytes for each thread
+    Py_ssize_t share_size
     fnn_flag *flags
     bint by_rows
+
+
+# What one thread works on and in. It lies on pages of its own: a line that two cores write takes 50 to 250 ns to go
+# from one to the other, and the processor fetches lines ahead, to the end of a page.
+cdef struct Share:
+    Tiles tiles                    # of all units or of some
+    Py_ssize_t group, start, rows  # of rows, whose places begin at `start`
+    void *states                   # two times its rows' h by place, after even and after odd steps; or NULL: only in y
+    void *tile
+    void *picked                   # rows of x, one behind the other
+    void *projected
 
 
 cdef int forward(Net *net, void *h_n, void *c_n, real *dtype) except -1:
@@ -64,8 +91,7 @@ cdef int forward(Net *net, void *h_n, void *c_n, real *dtype) except -1:
             raise MemoryError("recurrent forward: no scratch memory")
         return 0
     net.groups = plan.threads if plan.split == BY_ROWS else 1
-    job.net, job.h_n, job.tiles.c = net, h_n, c_n
-    cut_into_tiles(&job.tiles, net, lanes(sizeof(real)), tile_width(sizeof(real)))
+    job.net, job.h_n, job.c_n = net, h_n, c_n
     job.by_rows = plan.split == BY_ROWS
     job.block = plan.block
     scratch = Block(lay_out(&job, net, plan.threads, 0, dtype))
@@ -77,20 +103,35 @@ cdef int forward(Net *net, void *h_n, void *c_n, real *dtype) except -1:
 
 cdef size_t lay_out(Forward *job, Net *net, int threads, size_t at, real *dtype) noexcept nogil:
     """Hand out the memory from address `at` on; returns how many bytes that takes."""
-    cdef size_t start = at
-    cdef Tiles *tiles = &job.tiles
-    cdef Py_ssize_t item = sizeof(real), row = tiles.unit_width * tiles.gates
-    cdef Py_ssize_t places = max(net.rows, job.block * net.rows) if net.lengths != NULL else 0
-    job.work_size = round_up(TILE_ROWS * row + lanes(item) + places * net.inputs, 16)
-    tiles.panels = carve(&at, panels_size(tiles) * item)
-    tiles.biases = carve(&at, biases_size(tiles) * item)
-    job.projected = carve(&at, (tiles.count * job.block * net.rows * row + lanes(item)) * item)
-    job.work = carve(&at, threads * job.work_size * item)
+    cdef size_t start = at, end = 0
+    cdef Share share
+    cdef Tiles *tiles = &share.tiles
+    cdef Py_ssize_t item = sizeof(real), row, places
+    cut_into_tiles(tiles, net, 0, net.hidden, lanes(item), tile_width(item))
+    row = tiles.unit_width * tiles.gates
+    places = tiles.count * threads if job.by_rows else tiles.count + threads
+    job.panels = carve(&at, places * panel_size(tiles) * item)
+    job.biases = carve(&at, places * row * item)
+    job.projected = carve(&at, (places * job.block * net.rows * row + lanes(item)) * item)
     job.flags = <fnn_flag *>carve(&at, threads * sizeof(fnn_flag))
     if net.lengths != NULL:
-        job.states = carve(&at, 2 * net.rows * net.hidden * item)
         net.order = <Py_ssize_t *>carve(&at, ORDER_SIZE * net.rows * sizeof(Py_ssize_t))
-    return at - start
+        job.states = carve(&at, 2 * net.rows * net.hidden * item)
+    at = round_up(at, PAGE)
+    job.shares = <char *>at
+    share.rows = part_start(net.rows, 1, net.groups)   # the first group is the largest
+    lay_out_share(job, net, &share, &end, dtype)
+    job.share_size = round_up(end, PAGE)
+    return at + threads * job.share_size - start + PAGE   # which page the memory begins in is yet to be seen
+
+
+cdef void lay_out_share(const Forward *job, const Net *net, Share *share, size_t *at, real *dtype) noexcept nogil:
+    cdef Py_ssize_t item = sizeof(real), state = share.rows * net.hidden * item
+    cdef Py_ssize_t picked = share.rows * max(<Py_ssize_t>1, job.block) * net.inputs * item
+    share.tile = carve(at, (TILE_ROWS * share.tiles.unit_width * share.tiles.gates + lanes(item)) * item)
+    share.picked = carve(at, picked if net.lengths != NULL else 0)
+    share.tiles.c = carve(at, state if net.kind == LSTM else 0)
+    share.states = carve(at, 2 * state) if job.by_rows else job.states if net.lengths != NULL else NULL
 
 
 cdef void go(const Forward *job, Net *net, const Plan *plan, real *dtype) noexcept nogil:
@@ -110,42 +151,78 @@ cdef void go(const Forward *job, Net *net, const Plan *plan, real *dtype) noexce
 # ---- The way through time
 
 
-cdef void run(const Forward *job, int id, int team, real *dtype) noexcept nogil:
+cdef void run(const Forward *shared, int id, int team, real *dtype) noexcept nogil:
     """What thread `id` of `team` does."""
-    cdef const Net *net = job.net
-    cdef Py_ssize_t j, group, first_tile = part_start(job.tiles.count, id, team)
-    cdef Py_ssize_t last_tile = part_start(job.tiles.count, id + 1, team)
-    cdef real *work = <real *>job.work + id * job.work_size
-    for j in range(first_tile, last_tile):
-        pack_tile(&job.tiles, j, dtype)
-    begin(job, part_start(net.rows, id, team), part_start(net.rows, id + 1, team), dtype)
-    fnn_barrier(job.flags, id, team)
+    # Copies on its own stack, which another thread's may lie close to.
+    cdef Forward job = shared[0]
+    cdef Net net = shared.net[0]
+    cdef Share share
+    cdef Py_ssize_t j
+    job.net = &net
+    take_share(&job, &share, id, team, dtype)
+    for j in range(share.tiles.count):
+        pack_tile(&share.tiles, j, dtype)
+    clear_ended(&net, part_start(net.rows, id, team), part_start(net.rows, id + 1, team), dtype)
     if job.by_rows:
-        for group in range(part_start(net.groups, id, team), part_start(net.groups, id + 1, team)):
-            sweep(job, group, 0, job.tiles.count, 0, 1, work)
+        for j in range(part_start(net.groups, id, team), part_start(net.groups, id + 1, team)):
+            take_rows(&net, &share, j)
+            begin(&net, &share, 0, share.rows, dtype)
+            sweep(&job, &share, 0, 1, dtype)
+            keep_cells(&job, &share, dtype)
         fnn_barrier(job.flags, id, team)
     else:
-        sweep(job, 0, first_tile, last_tile, id, team, work)
-    end(job, part_start(net.rows, id, team), part_start(net.rows, id + 1, team), dtype)
+        take_rows(&net, &share, 0)
+        begin(&net, &share, part_start(net.rows, id, team), part_start(net.rows, id + 1, team), dtype)
+        fnn_barrier(job.flags, id, team)
+        sweep(&job, &share, id, team, dtype)
+        keep_cells(&job, &share, dtype)
+    end(&job, part_start(net.rows, id, team), part_start(net.rows, id + 1, team), dtype)
 
 
-cdef void begin(const Forward *job, Py_ssize_t first, Py_ssize_t last, real *dtype) noexcept nogil:
-    """Of places (or rows) first..last: the states before the first step, and zeros where a row has ended."""
+cdef void take_share(const Forward *job, Share *share, int id, int team, real *dtype) noexcept nogil:
+    """The tiles of thread `id`, and its memory. Where rows are shared out each thread packs all tiles for itself."""
     cdef const Net *net = job.net
-    cdef Py_ssize_t hidden = net.hidden, row, t, size = hidden * sizeof(real)
-    if net.kind == LSTM:
-        memcpy(<real *>job.tiles.c + first * hidden, <const real *>net.c0 + first * hidden, (last - first) * size)
-    if net.lengths == NULL:
-        return
-    for row in range(first, last):
-        memcpy(<real *>job.states + row * hidden, <const real *>net.h0 + net.order[row] * hidden, size)
-        memcpy(<real *>job.states + (net.rows + row) * hidden, <const real *>net.h0 + net.order[row] * hidden, size)
-        for t in range(net.lengths[row], net.steps):
-            memset(<real *>net.y + (t * net.rows + row) * hidden, 0, size)
-            if net.saved != NULL:
-                memset(<real *>net.saved + (t * net.rows + row) * 4 * hidden, 0, 4 * size)
-            if net.cells != NULL:
-                memset(<real *>net.cells + (t * net.rows + row) * hidden, 0, size)
+    cdef Tiles *tiles = &share.tiles
+    cdef Py_ssize_t vector = lanes(sizeof(real)), widest = tile_width(sizeof(real)), place, first, last, row
+    cdef size_t at = <size_t>job.shares + id * job.share_size
+    cut_into_tiles(tiles, net, 0, net.hidden, vector, widest)
+    row = tiles.unit_width * tiles.gates
+    place = id * tiles.count
+    if not job.by_rows:
+        first = first_unit(net, tiles.unit_width, vector, id, team)
+        last = first_unit(net, tiles.unit_width, vector, id + 1, team)
+        place = first // tiles.unit_width + id
+        cut_into_tiles(tiles, net, first, last - first, vector, widest)
+    tiles.panels = <real *>job.panels + place * panel_size(tiles)
+    tiles.biases = <real *>job.biases + place * row
+    share.projected = <real *>job.projected + place * job.block * net.rows * row
+    share.rows = part_start(net.rows, 1, net.groups)
+    lay_out_share(job, net, share, &at, dtype)
+
+
+cdef void take_rows(const Net *net, Share *share, Py_ssize_t group) noexcept nogil:
+    share.group, share.start = group, part_start(net.rows, group, net.groups)
+    share.rows = part_start(net.rows, group + 1, net.groups) - share.start
+
+
+cdef void begin(const Net *net, const Share *share, Py_ssize_t first, Py_ssize_t last, real *dtype) noexcept nogil:
+    """The states before the first step: c of all rows; h, as far as it is kept aside, of places first..last."""
+    cdef Py_ssize_t hidden = net.hidden, size = hidden * sizeof(real), k, p
+    cdef const real *h
+    for p in range(share.rows if net.kind == LSTM else 0):
+        memcpy(<real *>share.tiles.c + p * hidden, <const real *>net.c0 + row_at(net, share.start + p) * hidden, size)
+    for p in range(first, last if share.states != NULL else first):
+        h = <const real *>net.h0 + row_at(net, share.start + p) * hidden
+        for k in range(2 if net.lengths != NULL else 1):   # a row's first step may be an odd one
+            memcpy(<real *>share.states + (k * share.rows + p) * hidden, h, size)
+
+
+cdef void keep_cells(const Forward *job, const Share *share, real *dtype) noexcept nogil:
+    cdef const Net *net = job.net
+    cdef Py_ssize_t p, first = share.tiles.first
+    for p in range(share.rows if net.kind == LSTM else 0):
+        memcpy(<real *>job.c_n + row_at(net, share.start + p) * net.hidden + first,
+               <const real *>share.tiles.c + p * net.hidden + first, share.tiles.all_units * sizeof(real))
 
 
 cdef void end(const Forward *job, Py_ssize_t first, Py_ssize_t last, real *dtype) noexcept nogil:
@@ -158,9 +235,8 @@ cdef void end(const Forward *job, Py_ssize_t first, Py_ssize_t last, real *dtype
         keep(<real *>job.h_n + row * hidden, h_before(net, row, t, dtype), hidden)
 
 
-cdef void sweep(const Forward *job, Py_ssize_t group, Py_ssize_t first_tile, Py_ssize_t last_tile, int id, int team,
-                real *work) noexcept nogil:
-    """All steps of one group of rows, for some of the tiles; after each step all threads of `team` meet."""
+cdef void sweep(const Forward *job, const Share *share, int id, int team, real *dtype) noexcept nogil:
+    """All steps of some rows, for some tiles; after each step all threads of `team` meet."""
     cdef const Net *net = job.net
     cdef Py_ssize_t step, k = 0
     cdef Py_ssize_t bases[PROJECTED_ROWS]
@@ -168,79 +244,71 @@ cdef void sweep(const Forward *job, Py_ssize_t group, Py_ssize_t first_tile, Py_
         if job.block > 0:
             k = step % job.block
             if k == 0:
-                project(job, step, min(job.block, net.steps - step), first_tile, last_tile, bases, work)
-        one_step(job, group, step, bases[k] if job.block > 0 else -1, first_tile, last_tile, work)
+                project(job, share, step, min(job.block, net.steps - step), bases, dtype)
+        one_step(job, share, step, bases[k] if job.block > 0 else -1, dtype)
         if team > 1:
             fnn_barrier(job.flags, id, team)
 
 
-cdef void one_step(const Forward *job, Py_ssize_t group, Py_ssize_t step, Py_ssize_t base, Py_ssize_t first_tile,
-                   Py_ssize_t last_tile, real *work) noexcept nogil:
-    """One step of one group of rows, for some of the tiles. base: where its projected rows are, -1 for none."""
+cdef void one_step(const Forward *job, const Share *share, Py_ssize_t step, Py_ssize_t base,
+                   real *dtype) noexcept nogil:
+    """base: where in a tile's projected rows those of this step begin, -1 for none."""
     cdef const Net *net = job.net
-    cdef Py_ssize_t t = time_of(net, step), start = part_start(net.rows, group, net.groups), hidden = net.hidden
-    cdef Py_ssize_t rows = live_places(net, group, t), r, k, j, some
-    cdef const Tiles *tiles = &job.tiles
-    cdef const real *x = <const real *>net.x + (t * net.rows + start) * net.inputs
+    cdef const Tiles *tiles = &share.tiles
+    cdef Py_ssize_t t = time_of(net, step), hidden = net.hidden, rows = live_places(net, share.group, t), r, k, j, some
+    cdef const real *x = <const real *>net.x + (t * net.rows + share.start) * net.inputs
     cdef const real *h
     cdef real *h_new = NULL
     cdef real *tile
     if rows == 0:
         return
-    if net.lengths == NULL:
-        h = h_before(net, start, t, work)
+    if share.states == NULL:
+        h = h_before(net, share.start, t, dtype)
     else:
-        h = <real *>job.states + (step % 2 * net.rows + start) * hidden
-        h_new = <real *>job.states + ((step + 1) % 2 * net.rows + start) * hidden
-        if base < 0:
-            x = picked_rows(job, work)
-            pick_rows(net, start, rows, t, <real *>x)
-    for k in range(last_tile - first_tile):
+        h = <real *>share.states + step % 2 * share.rows * hidden
+        h_new = <real *>share.states + (step + 1) % 2 * share.rows * hidden
+    if base < 0 and net.lengths != NULL:
+        pick_rows(net, share.start, rows, t, <real *>share.picked)
+        x = <real *>share.picked
+    for k in range(tiles.count):
         # What was used last is still in the cache.
-        j = first_tile + k if step % 2 == 0 else last_tile - 1 - k
-        tile = work
+        j = k if step % 2 == 0 else tiles.count - 1 - k
+        tile = <real *>share.tile
         if base >= 0:
-            tile = projected_rows(job, j, work) + base * row_size(tiles, j)
+            tile = projected_rows(job, share, j, dtype) + base * row_size(tiles, j)
         r = 0
         while r < rows:
             some = min(rows - r, <Py_ssize_t>TILE_ROWS)
             if base < 0:
                 add_x(tiles, j, some, x + r * net.inputs, tile)
             add_h(tiles, j, some, h + r * hidden, tile)
-            gates(tiles, j, some, start + r, t, tile, h + r * hidden, h_new + r * hidden if h_new != NULL else NULL)
+            gates(tiles, j, some, share.start, r, t, tile, h, h_new)
             if base >= 0:
                 tile += some * row_size(tiles, j)
             r += some
+    # Line by line between another thread's, y would take as long as all gates.
+    for r in range(rows if h_new != NULL else 0):
+        memcpy(<real *>net.y + (t * net.rows + row_at(net, share.start + r)) * hidden + tiles.first,
+               h_new + r * hidden + tiles.first, tiles.all_units * sizeof(real))
 
 
-cdef inline real *picked_rows(const Forward *job, real *work) noexcept nogil:
-    return work + TILE_ROWS * job.tiles.unit_width * job.tiles.gates + lanes(sizeof(real))
+cdef inline real *projected_rows(const Forward *job, const Share *share, Py_ssize_t j, real *dtype) noexcept nogil:
+    return <real *>share.projected + j * job.block * job.net.rows * share.tiles.unit_width * share.tiles.gates
 
 
-cdef inline real *projected_rows(const Forward *job, Py_ssize_t j, real *dtype) noexcept nogil:
-    return <real *>job.projected + j * job.block * job.net.rows * job.tiles.unit_width * job.tiles.gates
-
-
-cdef void pick_rows(const Net *net, Py_ssize_t start, Py_ssize_t rows, Py_ssize_t t, real *to) noexcept nogil:
-    """The rows of x_t at some places, one behind the other."""
-    cdef Py_ssize_t r
-    for r in range(rows):
-        memcpy(to + r * net.inputs,
-               <const real *>net.x + (t * net.rows + net.order[start + r]) * net.inputs, net.inputs * sizeof(real))
-
-
-cdef void project(const Forward *job, Py_ssize_t step, Py_ssize_t count, Py_ssize_t first_tile, Py_ssize_t last_tile,
-                  Py_ssize_t *bases, real *work) noexcept nogil:
+cdef void project(const Forward *job, const Share *share, Py_ssize_t step, Py_ssize_t count, Py_ssize_t *bases,
+                  real *dtype) noexcept nogil:
     """The sums over x of `count` steps from `step` on; those of the k-th begin at row bases[k]."""
     cdef const Net *net = job.net
     cdef Py_ssize_t first = min(time_of(net, step), time_of(net, step + count - 1)), k, t, j, rows = 0
     cdef const real *x = <const real *>net.x + first * net.rows * net.inputs
-    cdef real *picked = picked_rows(job, work)
     for k in range(count):
         t = first + k
         bases[count - 1 - k if net.reverse else k] = rows
         if net.lengths != NULL:
-            pick_rows(net, 0, live_places(net, 0, t), t, picked + rows * net.inputs)
+            pick_rows(net, 0, live_places(net, 0, t), t, <real *>share.picked + rows * net.inputs)
         rows += live_places(net, 0, t)
-    for j in range(first_tile, last_tile):
-        add_x(&job.tiles, j, rows, x if net.lengths == NULL else picked, projected_rows(job, j, work))
+    if net.lengths != NULL:
+        x = <const real *>share.picked
+    for j in range(share.tiles.count):
+        add_x(&share.tiles, j, rows, x, projected_rows(job, share, j, dtype))

@@ -64,6 +64,16 @@ cdef void arrange(Net *net) noexcept nogil
 # How many places of a group, from its first on, have rows that reach step t.
 cdef Py_ssize_t live_places(const Net *net, Py_ssize_t group, Py_ssize_t t) noexcept nogil
 
+# Zeros in all that is written of rows first..last, where they have ended.
+cdef void clear_ended(const Net *net, Py_ssize_t first, Py_ssize_t last, real *dtype) noexcept nogil
+
+# The rows of x_t at some places, one behind the other.
+cdef void pick_rows(const Net *net, Py_ssize_t start, Py_ssize_t rows, Py_ssize_t t, real *to) noexcept nogil
+
+
+cdef inline Py_ssize_t row_at(const Net *net, Py_ssize_t place) noexcept nogil:
+    return place if net.order == NULL else net.order[place]
+
 
 cdef inline void *carve(size_t *at, Py_ssize_t bytes) noexcept nogil:
     """The memory at address `at`, which moves on past it to the next cache line."""

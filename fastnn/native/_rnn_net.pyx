@@ -1,6 +1,7 @@
 """The order in which the rows of a recurrent layer are worked on, and how many still run."""
 
 from libc.stdlib cimport qsort
+from libc.string cimport memcpy, memset
 
 cdef struct Entry:
     Py_ssize_t length, row
@@ -40,3 +41,23 @@ cdef Py_ssize_t live_places(const Net *net, Py_ssize_t group, Py_ssize_t t) noex
         else:
             high = middle
     return low - start
+
+
+cdef void clear_ended(const Net *net, Py_ssize_t first, Py_ssize_t last, real *dtype) noexcept nogil:
+    """Zeros where rows first..last have ended."""
+    cdef Py_ssize_t row, t, size = net.hidden * sizeof(real)
+    for row in range(first, last if net.lengths != NULL else first):
+        for t in range(net.lengths[row], net.steps):
+            memset(<real *>net.y + (t * net.rows + row) * net.hidden, 0, size)
+            if net.saved != NULL:
+                memset(<real *>net.saved + (t * net.rows + row) * 4 * net.hidden, 0, 4 * size)
+            if net.cells != NULL:
+                memset(<real *>net.cells + (t * net.rows + row) * net.hidden, 0, size)
+
+
+cdef void pick_rows(const Net *net, Py_ssize_t start, Py_ssize_t rows, Py_ssize_t t, real *to) noexcept nogil:
+    """The rows of x_t at some places, one behind the other."""
+    cdef Py_ssize_t r
+    for r in range(rows):
+        memcpy(to + r * net.inputs,
+               <const real *>net.x + (t * net.rows + net.order[start + r]) * net.inputs, net.inputs * sizeof(real))

@@ -6,6 +6,7 @@ from ._runtime cimport gemm_ns, threads_for
 
 cdef enum:
     L2_BYTES = 1 << 20
+    COPIES_BYTES = 1 << 28   # of the weights: where rows are shared out each thread has its own
     UNPACKED_ROWS = 2     # up to so many rows in all, packing the weights costs more than it brings
     FUSED_ROWS = 8        # from so many rows on a step's x is multiplied with its h
     PROJECTED_ROWS = 64
@@ -32,9 +33,10 @@ cdef void plan_backward(const Net *net, Py_ssize_t itemsize, Plan *plan) noexcep
 cdef Py_ssize_t rows_worth_it(double weight_bytes) noexcept nogil:
     """From how many rows a thread on the rows are shared out.
 
-    Each thread reads all weights in each step then, but only its own states, and the threads need not meet.
+    Each thread reads all weights in each step then, but only its own states, and the threads need not meet. Where the
+    cores are far apart, a meeting and the states of the others take a microsecond.
     """
-    return 4 if weight_bytes <= L2_BYTES // 2 else 8 if weight_bytes <= L2_BYTES else 16
+    return 4 if weight_bytes <= L2_BYTES else 8 if weight_bytes <= 2 * L2_BYTES else 16
 
 
 cdef void share_out(const Net *net, Py_ssize_t itemsize, Py_ssize_t tiles, Plan *plan) noexcept nogil:
@@ -44,7 +46,8 @@ cdef void share_out(const Net *net, Py_ssize_t itemsize, Py_ssize_t tiles, Plan 
     plan.threads = threads_for(ns, max(net.rows, tiles))
     if plan.threads == 1:
         plan.split = ALONE
-    elif net.rows >= rows_worth_it(weights * itemsize) * plan.threads:
+    elif weights * itemsize * plan.threads <= COPIES_BYTES and (
+            net.rows >= rows_worth_it(weights * itemsize) * plan.threads):
         plan.split = BY_ROWS
     elif tiles >= plan.threads and not is_crowded():
         plan.split = BY_UNITS

@@ -4,18 +4,29 @@ Every sum is one sequential chain: bias, then x by its columns, then h by its co
 """
 
 from ._kernels cimport gemm, gru_gates, lstm_gates, pack_t_apart, rnn_gates, round_up
-from ._rnn_net cimport GRU, LSTM, RNN, Net
+from ._rnn_net cimport GRU, LSTM, RNN, Net, part_start
+
+cdef enum:
+    FEW_ROWS = 4   # that leave a register tile of one vector waiting for itself
 
 
-cdef void cut_into_tiles(Tiles *tiles, const Net *net, Py_ssize_t vector, Py_ssize_t widest) noexcept nogil:
-    tiles.net = net
+cdef void cut_into_tiles(Tiles *tiles, const Net *net, Py_ssize_t first, Py_ssize_t units, Py_ssize_t vector,
+                         Py_ssize_t widest) noexcept nogil:
+    tiles.net, tiles.first, tiles.all_units = net, first, units
     tiles.unit_width = widest if net.kind == RNN else vector
     tiles.gates = 1 if net.kind == RNN else 4
     tiles.x_first = 0
     tiles.h_first = 1 if net.kind == GRU else 0
-    tiles.count = (net.hidden + tiles.unit_width - 1) // tiles.unit_width
+    tiles.count = (units + tiles.unit_width - 1) // tiles.unit_width
     lay_columns(net, tiles.unit_width, vector, widest, &tiles.others)
-    lay_columns(net, net.hidden - (tiles.count - 1) * tiles.unit_width, vector, widest, &tiles.last)
+    lay_columns(net, units - (tiles.count - 1) * tiles.unit_width, vector, widest, &tiles.last)
+
+
+cdef Py_ssize_t first_unit(const Net *net, Py_ssize_t width, Py_ssize_t vector, int id, int team) noexcept nogil:
+    cdef Py_ssize_t step = width
+    if net.rows >= FEW_ROWS:
+        step = vector if net.kind == RNN else max(<Py_ssize_t>1, vector // 4)
+    return min(net.hidden, part_start((net.hidden + step - 1) // step, id, team) * step)
 
 
 cdef void lay_columns(const Net *net, Py_ssize_t units, Py_ssize_t vector, Py_ssize_t widest,
@@ -38,23 +49,11 @@ cdef void count_columns(const Net *net, Py_ssize_t unit, Py_ssize_t vector, Py_s
     columns.width = round_up(columns.at_once * unit, vector)
 
 
-cdef inline Py_ssize_t panel_size(const Tiles *tiles) noexcept nogil:
-    return (tiles.net.inputs + tiles.net.hidden) * tiles.net.gates * tiles.unit_width
-
-
-cdef Py_ssize_t panels_size(const Tiles *tiles) noexcept nogil:
-    return tiles.count * panel_size(tiles)
-
-
-cdef Py_ssize_t biases_size(const Tiles *tiles) noexcept nogil:
-    return tiles.count * tiles.unit_width * tiles.gates
-
-
 cdef void pack_tile(const Tiles *tiles, Py_ssize_t j, real *dtype) noexcept nogil:
     """The columns of W^T that belong to tile j's units, and its row of biases."""
     cdef const Net *net = tiles.net
     cdef const Columns *columns = columns_of(tiles, j)
-    cdef Py_ssize_t gate, source, first = j * tiles.unit_width
+    cdef Py_ssize_t gate, source, first = tiles.first + j * tiles.unit_width
     cdef real *panel = <real *>tiles.panels + j * panel_size(tiles)
     cdef real *bias = <real *>tiles.biases + j * tiles.unit_width * tiles.gates
     for gate in range(tiles.gates * columns.unit):
@@ -111,20 +110,19 @@ cdef void add_h(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *h
         sums += cols
 
 
-cdef void gates(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, Py_ssize_t place, Py_ssize_t t, const real *tile,
-                const real *h, real *h_new) noexcept nogil:
+cdef void gates(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, Py_ssize_t start, Py_ssize_t r, Py_ssize_t t,
+                const real *tile, const real *h, real *h_new) noexcept nogil:
     cdef const Net *net = tiles.net
     cdef const Columns *own = columns_of(tiles, j)
-    cdef Py_ssize_t first = j * tiles.unit_width, hidden = net.hidden
-    cdef const Py_ssize_t *order = net.order + place if net.order != NULL else NULL
-    cdef Py_ssize_t row = 0 if order != NULL else place, at = (t * net.rows + row) * hidden
-    cdef real *y = <real *>net.y + at + first
+    cdef Py_ssize_t first = tiles.first + j * tiles.unit_width, hidden = net.hidden, here = r * hidden + first
+    cdef const Py_ssize_t *order = net.order + start + r if net.order != NULL else NULL
+    cdef Py_ssize_t row = 0 if order != NULL else start + r, at = (t * net.rows + row) * hidden
+    cdef real *y = h_new + here if h_new != NULL else <real *>net.y + at + first
     cdef real *saved = <real *>net.saved + 4 * at + first if net.saved != NULL else NULL
-    cdef real *to = h_new + first if h_new != NULL else NULL
     if net.kind == LSTM:
-        lstm_gates(rows, own.units, hidden, tile, own.unit, order, <real *>tiles.c + row * hidden + first, y, to,
-                   saved, <real *>net.cells + at + first if net.cells != NULL else NULL)
+        lstm_gates(rows, own.units, hidden, tile, own.unit, order, <real *>tiles.c + here, y, saved,
+                   <real *>net.cells + at + first if net.cells != NULL else NULL)
     elif net.kind == GRU:
-        gru_gates(rows, own.units, hidden, tile, own.unit, h + first, order, y, to, saved)
+        gru_gates(rows, own.units, hidden, tile, own.unit, h + here, order, y, saved)
     else:
-        rnn_gates(rows, own.units, hidden, net.relu, tile, own.unit, order, y, to)
+        rnn_gates(rows, own.units, hidden, net.relu, tile, own.unit, y)

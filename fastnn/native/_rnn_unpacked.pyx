@@ -89,9 +89,9 @@ cdef void all_gates(const Net *net, Py_ssize_t at, const real *h, real *c, const
     cdef real *y = <real *>net.y + at
     cdef real *saved = <real *>net.saved + 4 * at if net.saved != NULL else NULL
     if net.kind == LSTM:
-        lstm_gates(1, hidden, hidden, sums, hidden, NULL, c, y, NULL, saved,
+        lstm_gates(1, hidden, hidden, sums, hidden, NULL, c, y, saved,
                    <real *>net.cells + at if net.cells != NULL else NULL)
     elif net.kind == GRU:
-        gru_gates(1, hidden, hidden, sums, hidden, h, NULL, y, NULL, saved)
+        gru_gates(1, hidden, hidden, sums, hidden, h, NULL, y, saved)
     else:
-        rnn_gates(1, hidden, hidden, net.relu, sums, hidden, NULL, y, NULL)
+        rnn_gates(1, hidden, hidden, net.relu, sums, hidden, y)

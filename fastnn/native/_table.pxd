@@ -47,12 +47,12 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*softmax_row)(Py_ssize_t n, int logarithm, const float *x, float *y) noexcept nogil
         void (*softmax_row_grad)(Py_ssize_t n, int logarithm, const float *dy, const float *y, float *dx) noexcept nogil
         void (*rnn_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const float *tile,
-                          Py_ssize_t tile_rs, const Py_ssize_t *order, float *y, float *h) noexcept nogil
+                          Py_ssize_t tile_rs, float *y) noexcept nogil
         void (*lstm_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const float *tile, Py_ssize_t tile_gs,
-                           const Py_ssize_t *order, float *c, float *y, float *h, float *gates,
+                           const Py_ssize_t *order, float *c, float *y, float *gates,
                            float *cells) noexcept nogil
         void (*gru_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const float *tile, Py_ssize_t tile_gs,
-                          const float *h_prev, const Py_ssize_t *order, float *y, float *h,
+                          const float *h_prev, const Py_ssize_t *order, float *y,
                           float *gates) noexcept nogil
         void (*rnn_gates_backward)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const float *dh,
                                    const Py_ssize_t *order, const float *dy, const float *y,
@@ -172,12 +172,12 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*softmax_row_grad)(Py_ssize_t n, int logarithm, const double *dy, const double *y,
                                  double *dx) noexcept nogil
         void (*rnn_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const double *tile,
-                          Py_ssize_t tile_rs, const Py_ssize_t *order, double *y, double *h) noexcept nogil
+                          Py_ssize_t tile_rs, double *y) noexcept nogil
         void (*lstm_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const double *tile,
-                           Py_ssize_t tile_gs, const Py_ssize_t *order, double *c, double *y, double *h, double *gates,
+                           Py_ssize_t tile_gs, const Py_ssize_t *order, double *c, double *y, double *gates,
                            double *cells) noexcept nogil
         void (*gru_gates)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, const double *tile, Py_ssize_t tile_gs,
-                          const double *h_prev, const Py_ssize_t *order, double *y, double *h,
+                          const double *h_prev, const Py_ssize_t *order, double *y,
                           double *gates) noexcept nogil
         void (*rnn_gates_backward)(Py_ssize_t rows, Py_ssize_t units, Py_ssize_t hidden, int relu, const double *dh,
                                    const Py_ssize_t *order, const double *dy, const double *y,
