@@ -35,16 +35,6 @@ static void NAME(depthwise_grad_exact)(const fnn_pool2d *g, ptrdiff_t h0, ptrdif
         }
 }
 
-static int NAME(is_finite)(ptrdiff_t n, const REAL *values)
-{
-    NAME(v) zeros = {0};
-    REAL zero = 0;
-    ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES) zeros += NAME(load)(values + i) * 0;
-    for (; i < n; i++) zero += values[i] * 0;
-    return zero == 0 && !NAME(has_nan)(zeros);
-}
-
 /* A strip of windows, rows p0..p1-1 of several planes in turn. */
 typedef struct {
     const fnn_pool2d *g;
@@ -165,14 +155,18 @@ static void NAME(depthwise_planes)(const fnn_pool2d *g, ptrdiff_t planes, const 
                                    int is_flipped, const REAL *bias, int add, REAL *y)
 {
     ptrdiff_t in = g->in_h * g->in_w, out = g->out_h * g->out_w, taps = g->kernel_h * g->kernel_w;
-    ptrdiff_t rows = NAME(band_rows)(g), some = NAME(band_planes)(g);
+    ptrdiff_t rows = NAME(band_rows)(g), some = NAME(band_planes)(g), strips = fnn_ceil_div(g->out_w, LANES);
     NAME(depthwise) d = {.g = g, .is_flipped = is_flipped, .add = add, .y_end = y + planes * out};
     for (ptrdiff_t plane = 0; plane < planes; plane += some)
         for (d.p0 = 0; d.p0 < g->out_h; d.p0 += rows) {
             d.p1 = fnn_min(d.p0 + rows, g->out_h);
-            for (d.q = (g->out_w - 1) / LANES * LANES; d.q >= 0; d.q -= LANES) {
+            ptrdiff_t band = some > 1 ? some * in : (d.p1 - d.p0) * g->stride_h * g->in_w;
+            const REAL *next = x + plane * in + d.p0 * g->stride_h * g->in_w + band;
+            for (ptrdiff_t strip = strips - 1; strip >= 0; strip--) {
+                d.q = strip * LANES;
                 d.n = fnn_min(LANES, g->out_w - d.q);
                 NAME(set_strip)(g, d.q, &d.strip);
+                NAME(fetch_share)(planes * in, next, band, strip, strips);
                 for (ptrdiff_t i = plane; i < fnn_min(plane + some, planes); i++) {
                     d.x = x + i * in;
                     d.weight = weight + i * taps;

@@ -11,70 +11,74 @@ typedef struct {
     NAME(vi) first; /* each window's first tap of a row that lies on the image */
     NAME(v) width;  /* how many pixels of a row each window's mean counts */
     int is_power;   /* of two: each of these widths */
+    ptrdiff_t height; /* of the row of windows that was stored last, or 0 */
+    NAME(v) count, share; /* of its means, and 1 / count */
     NAME(v) value[STRIP_LINES];
     NAME(vi) tap[STRIP_LINES];
 } NAME(pooling);
 
-/* `stride` taps of a row, from `tap` on, meet. *zero becomes NaN where a NaN or an infinity is among them. */
+/* The next one against the winner of all before it, or its part of the sum. */
+INLINE void NAME(pool_meet)(int mode, int with_taps, NAME(winner) *best, NAME(winner) next)
+{
+    if (mode == FNN_POOL_MEAN)
+        best->value += next.value;
+    else if (mode == FNN_POOL_EXACT_MAX)
+        NAME(meet)(best, next.value, next.tap);
+    else if (with_taps)
+        NAME(meet_number)(best, next.value, next.tap);
+    else
+        best->value = NAME(larger)(next.value, best->value);
+}
+
+/* `stride` taps of a row, from `tap` on, meet. */
 INLINE void NAME(pool_taps)(int mode, int with_taps, int stride, ptrdiff_t tap, ptrdiff_t kernel,
-                            const NAME(pooling) *pool, const REAL *row, NAME(winner) *best, NAME(v) *zero)
+                            const NAME(strip) *strip, NAME(vi) first, const REAL *row, NAME(winner) *best)
 {
     NAME(v) fill = {0}, taps[STRIP_STRIDE];
-    if (mode == FNN_POOL_MAX) fill = NAME(broadcast)(REAL_BYTES == 4 ? -(REAL)FLT_MAX : -(REAL)DBL_MAX);
-    if (mode == FNN_POOL_EXACT_MAX) fill = NAME(broadcast)(-(REAL)INFINITY);
-    NAME(load_taps)(stride, &pool->strip, tap, row, fill, taps);
+    if (mode == FNN_POOL_MAX || mode == FNN_POOL_EXACT_MAX) fill = NAME(broadcast)(-(REAL)INFINITY);
+    NAME(load_taps)(stride, strip, tap, row, fill, taps);
     _Pragma("GCC unroll 4") for (int i = 0; i < (stride > 1 ? stride : 1); i++) {
         if (tap + i >= kernel) break;
-        if (mode == FNN_POOL_MAX) *zero += taps[i] * 0;
-        if (tap + i == 0) {
-            best->value = taps[0];
-            if (with_taps) best->tap = pool->first;
-        } else if (mode == FNN_POOL_MEAN)
-            best->value += taps[i];
-        else if (mode == FNN_POOL_EXACT_MAX)
-            NAME(meet)(best, taps[i], NAME(broadcast_int)((INT)(tap + i)));
-        else if (with_taps)
-            NAME(meet_number)(best, taps[i], NAME(broadcast_int)((INT)(tap + i)));
+        NAME(winner) next = {taps[i], {0}};
+        if (with_taps) next.tap = tap + i == 0 ? first : NAME(broadcast_int)((INT)(tap + i));
+        if (tap + i == 0)
+            *best = next;
         else
-            best->value = NAME(larger)(taps[i], best->value);
+            NAME(pool_meet)(mode, with_taps, best, next);
     }
 }
 
-/* The winners, or the sums, of n rows; `fixed`: the kernel where its loop is to be unrolled, else 0. */
-INLINE NAME(v) NAME(pool_lines)(int mode, int with_taps, int stride, int fixed, NAME(pooling) *pool, ptrdiff_t n,
-                                const REAL *row)
+/* The winners, or the sums, of one row under the windows; `fixed`: the kernel if its loop is to be unrolled, else 0. */
+INLINE NAME(winner) NAME(pool_line)(int mode, int with_taps, int stride, int fixed, ptrdiff_t kernel,
+                                    const NAME(strip) *strip, NAME(vi) first, const REAL *row)
 {
-    NAME(v) zeros = {0};
-    ptrdiff_t kernel = pool->g->kernel_w, in_w = pool->g->in_w, step = stride > 1 ? stride : 1;
-    for (ptrdiff_t i = 0; i < n; i++, row += in_w) {
-        NAME(winner) best = {{0}, {0}};
-        NAME(v) zero = {0};
-        _Pragma("GCC unroll 4") for (int tap = 0; tap < fixed; tap += (int)step)
-            NAME(pool_taps)(mode, with_taps, stride, tap, fixed, pool, row, &best, &zero);
-        for (ptrdiff_t tap = 0; fixed == 0 && tap < kernel; tap += step)
-            NAME(pool_taps)(mode, with_taps, stride, tap, kernel, pool, row, &best, &zero);
-        zeros += zero; /* one addition a row: a chain of them takes time */
+    NAME(winner) best = {{0}, {0}};
+    ptrdiff_t step = stride > 1 ? stride : 1;
+    _Pragma("GCC unroll 4") for (int tap = 0; tap < fixed; tap += (int)step)
+        NAME(pool_taps)(mode, with_taps, stride, tap, fixed, strip, first, row, &best);
+    for (ptrdiff_t tap = 0; fixed == 0 && tap < kernel; tap += step)
+        NAME(pool_taps)(mode, with_taps, stride, tap, kernel, strip, first, row, &best);
+    return best;
+}
+
+INLINE void NAME(pool_lines)(int mode, int with_taps, int stride, NAME(pooling) *pool, ptrdiff_t n, const REAL *row)
+{
+    for (ptrdiff_t i = 0; i < n; i++, row += pool->g->in_w) {
+        NAME(winner) best = NAME(pool_line)(mode, with_taps, stride, 0, pool->g->kernel_w, &pool->strip, pool->first,
+                                            row);
         pool->value[i] = best.value;
         if (with_taps) pool->tap[i] = best.tap;
     }
-    return zeros;
 }
 
-/* The usual windows get loops of their own. Returns NaNs where the lines have to be done again by EXACT_MAX. */
-INLINE NAME(v) NAME(pool_lines_of)(int mode, int with_taps, NAME(pooling) *pool, ptrdiff_t n, const REAL *row)
+INLINE void NAME(pool_lines_of)(int mode, int with_taps, NAME(pooling) *pool, ptrdiff_t n, const REAL *row)
 {
-    ptrdiff_t kernel = pool->g->kernel_w;
-    int stride = NAME(strip_stride)(pool->g);
-    if (mode == FNN_POOL_EXACT_MAX) return NAME(pool_lines)(mode, with_taps, stride, 0, pool, n, row);
-    if (stride == 1 && kernel == 3) return NAME(pool_lines)(mode, with_taps, 1, 3, pool, n, row);
-    if (stride == 2 && kernel == 2) return NAME(pool_lines)(mode, with_taps, 2, 2, pool, n, row);
-    if (stride == 2 && kernel == 3) return NAME(pool_lines)(mode, with_taps, 2, 3, pool, n, row);
-    switch (stride) {
-    case 1: return NAME(pool_lines)(mode, with_taps, 1, 0, pool, n, row);
-    case 2: return NAME(pool_lines)(mode, with_taps, 2, 0, pool, n, row);
-    case 3: return NAME(pool_lines)(mode, with_taps, 3, 0, pool, n, row);
-    case 4: return NAME(pool_lines)(mode, with_taps, 4, 0, pool, n, row);
-    default: return NAME(pool_lines)(mode, with_taps, 0, 0, pool, n, row);
+    switch (NAME(strip_stride)(pool->g)) {
+    case 1: NAME(pool_lines)(mode, with_taps, 1, pool, n, row); break;
+    case 2: NAME(pool_lines)(mode, with_taps, 2, pool, n, row); break;
+    case 3: NAME(pool_lines)(mode, with_taps, 3, pool, n, row); break;
+    case 4: NAME(pool_lines)(mode, with_taps, 4, pool, n, row); break;
+    default: NAME(pool_lines)(mode, with_taps, 0, pool, n, row);
     }
 }
 
@@ -102,66 +106,94 @@ INLINE NAME(winner) NAME(meet_lines)(int mode, int with_taps, const NAME(pooling
     if (with_taps) best.tap = pool->tap[line] + (INT)(r0 * kernel_w);
     for (ptrdiff_t r = r0 + 1; r < r1; r++) {
         line += step;
-        NAME(v) next = pool->value[line];
-        NAME(vi) tap = {0};
-        if (with_taps) tap = pool->tap[line] + (INT)(r * kernel_w);
-        if (mode == FNN_POOL_MEAN)
-            best.value += next;
-        else if (mode == FNN_POOL_EXACT_MAX)
-            NAME(meet)(&best, next, tap);
-        else if (with_taps)
-            NAME(meet_number)(&best, next, tap);
-        else
-            best.value = NAME(larger)(next, best.value);
+        NAME(winner) next = {pool->value[line], {0}};
+        if (with_taps) next.tap = pool->tap[line] + (INT)(r * kernel_w);
+        NAME(pool_meet)(mode, with_taps, &best, next);
     }
     return best;
 }
 
-/* The windows whose rows' winners stand in the lines. y, taps: of the plane; y_end: of all that is to be written. */
-INLINE void NAME(pool_windows)(int mode, int with_taps, const NAME(pooling) *pool, REAL *y, const REAL *y_end,
+/* What a row of windows comes to. y, taps: of the plane; y_end: of all that is to be written. */
+INLINE void NAME(store_windows)(int mode, int with_taps, NAME(pooling) *pool, ptrdiff_t p, NAME(winner) best,
+                                REAL *y, const REAL *y_end, char *taps)
+{
+    ptrdiff_t at = p * pool->g->out_w + pool->q;
+    if (mode == FNN_POOL_MEAN) {
+        ptrdiff_t height = fnn_mean_height(pool->g, p, pool->include_pad);
+        if (height != pool->height) {
+            pool->height = height;
+            pool->count = pool->width * (REAL)height;
+            pool->share = 1 / pool->count;
+        }
+        best.value = pool->is_power && fnn_is_power(height) ? best.value * pool->share : best.value / pool->count;
+    }
+    NAME(store_strip)(y + at, pool->n, y_end, best.value);
+    if (with_taps)
+        NAME(store_taps)(taps, pool->tap_bytes, at, y_end - (y + at) >= LANES ? LANES : pool->n, best.tap);
+}
+
+/* The windows whose rows' winners stand in the lines. */
+INLINE void NAME(pool_windows)(int mode, int with_taps, NAME(pooling) *pool, REAL *y, const REAL *y_end,
                                char *taps)
 {
     const fnn_pool2d *g = pool->g;
-    ptrdiff_t step = g->dilation_h, last = g->in_h - (g->kernel_h - 1) * step - 1; /* where whole windows can begin */
-    ptrdiff_t start = pool->p0 * g->stride_h - g->pad_h, at = pool->p0 * g->out_w + pool->q, height = 0;
-    NAME(v) count = {0}, share = {0};
-    for (ptrdiff_t p = pool->p0; p < pool->p1; p++, start += g->stride_h, at += g->out_w) {
-        NAME(winner) best;
-        int is_whole = start >= 0 && start <= last;
-        if (is_whole && g->kernel_h == 3) {
-            best = NAME(meet_lines)(mode, with_taps, pool, 0, 3, g->kernel_w, start - pool->top, step);
-        } else if (is_whole && g->kernel_h == 2) {
-            best = NAME(meet_lines)(mode, with_taps, pool, 0, 2, g->kernel_w, start - pool->top, step);
-        } else {
-            fnn_span rows = fnn_rows(g, p);
-            best = NAME(meet_lines)(mode, with_taps, pool, rows.low, rows.high, g->kernel_w,
-                                    start + rows.low * step - pool->top, step);
+    for (ptrdiff_t p = pool->p0; p < pool->p1; p++) {
+        fnn_span rows = fnn_rows(g, p);
+        NAME(winner) best = NAME(meet_lines)(mode, with_taps, pool, rows.low, rows.high, g->kernel_w,
+                                             rows.start + rows.low * g->dilation_h - pool->top, g->dilation_h);
+        NAME(store_windows)(mode, with_taps, pool, p, best, y, y_end, taps);
+    }
+}
+
+/* Small square windows over finite numbers: the rows' winners stay in registers, and so does what is copied from pool,
+ * since the compiler takes it that a store to y may change what pool points to. */
+INLINE void NAME(pool_square)(int mode, int with_taps, int kernel, int stride, NAME(pooling) *pool, const REAL *x,
+                              REAL *y, const REAL *y_end, char *taps)
+{
+    const ptrdiff_t in_h = pool->g->in_h, in_w = pool->g->in_w, p0 = pool->p0, p1 = pool->p1;
+    const int kept = kernel - stride; /* rows that a window shares with the next one */
+    const NAME(vi) first = with_taps ? pool->first : (NAME(vi)){0};
+    NAME(strip) strip = {.start = pool->strip.start, .dilation = 1, .is_inside = pool->strip.is_inside};
+    NAME(winner) line[3] = {{{0}, {0}}}, none = {{0}, {0}};
+    if (mode == FNN_POOL_MAX) none.value = NAME(broadcast)(-(REAL)INFINITY);
+    _Pragma("GCC unroll 4") for (int i = 0; i < (kernel + stride - 1) / stride * stride; i++)
+        strip.inside[i] = pool->strip.inside[i];
+    ptrdiff_t p = p0 - (kept + stride - 1) / stride, h = p * stride - pool->g->pad_h;
+    const REAL *row = x + h * in_w;
+    for (; p < p1; p++, h += stride, row += stride * in_w) {
+        _Pragma("GCC unroll 3") for (int r = 0; r < kernel; r++) {
+            if (r < kept)
+                line[r] = line[r + stride];
+            else if (h + r < 0 || h + r >= in_h)
+                line[r] = none;
+            else
+                line[r] = NAME(pool_line)(mode, with_taps, stride, kernel, kernel, &strip, first, row + r * in_w);
         }
-        if (mode == FNN_POOL_MEAN) {
-            ptrdiff_t now = is_whole ? g->kernel_h : fnn_mean_height(g, p, pool->include_pad);
-            if (now != height) {
-                height = now;
-                count = pool->width * (REAL)height;
-                share = 1 / count;
-            }
-            best.value = pool->is_power && fnn_is_power(height) ? best.value * share : best.value / count;
+        if (p < p0) continue;
+        NAME(winner) best = line[0];
+        _Pragma("GCC unroll 3") for (int r = 1; r < kernel; r++) {
+            NAME(winner) next = {line[r].value, {0}};
+            if (with_taps) next.tap = line[r].tap + (INT)(r * kernel);
+            NAME(pool_meet)(mode, with_taps, &best, next);
         }
-        NAME(store_strip)(y + at, pool->n, y_end, best.value);
-        if (with_taps)
-            NAME(store_taps)(taps, pool->tap_bytes, at, y_end - (y + at) >= LANES ? LANES : pool->n, best.tap);
+        NAME(store_windows)(mode, with_taps, pool, p, best, y, y_end, taps);
     }
 }
 
 INLINE void NAME(pool_strip)(int mode, int with_taps, NAME(pooling) *pool, ptrdiff_t bottom, const REAL *x, REAL *y,
                              const REAL *y_end, char *taps)
 {
-    ptrdiff_t n = bottom - pool->top;
-    const REAL *row = x + pool->top * pool->g->in_w;
-    NAME(v) zeros = NAME(pool_lines_of)(mode, with_taps, pool, n, row);
-    if (mode == FNN_POOL_MAX && NAME(has_nan)(zeros)) {
-        NAME(pool_lines_of)(FNN_POOL_EXACT_MAX, with_taps, pool, n, row);
-        NAME(pool_windows)(FNN_POOL_EXACT_MAX, with_taps, pool, y, y_end, taps);
+    const fnn_pool2d *g = pool->g;
+    ptrdiff_t kernel = g->kernel_w == g->kernel_h && g->dilation_h == 1 && g->stride_h == g->stride_w ? g->kernel_w : 0;
+    int stride = NAME(strip_stride)(g);
+    if (mode != FNN_POOL_EXACT_MAX && kernel == 3 && stride == 1) {
+        NAME(pool_square)(mode, with_taps, 3, 1, pool, x, y, y_end, taps);
+    } else if (mode != FNN_POOL_EXACT_MAX && kernel == 2 && stride == 2) {
+        NAME(pool_square)(mode, with_taps, 2, 2, pool, x, y, y_end, taps);
+    } else if (mode != FNN_POOL_EXACT_MAX && kernel == 3 && stride == 2) {
+        NAME(pool_square)(mode, with_taps, 3, 2, pool, x, y, y_end, taps);
     } else {
+        NAME(pool_lines_of)(mode, with_taps, pool, bottom - pool->top, x + pool->top * g->in_w);
         NAME(pool_windows)(mode, with_taps, pool, y, y_end, taps);
     }
 }
@@ -186,10 +218,17 @@ INLINE void NAME(pool_by_strips)(int mode, int with_taps, const fnn_pool2d *g, p
             pool.p1 = fnn_min(pool.p0 + np, p1);
             pool.top = fnn_max(0, pool.p0 * g->stride_h - g->pad_h);
             ptrdiff_t bottom = fnn_min(g->in_h, (pool.p1 - 1) * g->stride_h - g->pad_h + reach);
-            for (pool.q = (g->out_w - 1) / LANES * LANES; pool.q >= 0; pool.q -= LANES) {
+            ptrdiff_t strips = fnn_ceil_div(g->out_w, LANES);
+            ptrdiff_t band = some > 1 ? some * in : (bottom - pool.top) * g->in_w;
+            const REAL *first = x + plane * in + pool.top * g->in_w;
+            int is_exact = mode == FNN_POOL_MAX && !NAME(is_finite)(fnn_min(band, x + planes * in - first), first);
+            for (ptrdiff_t strip = strips - 1; strip >= 0; strip--) {
+                pool.q = strip * LANES;
                 pool.n = fnn_min(LANES, g->out_w - pool.q);
                 NAME(set_strip)(g, pool.q, &pool.strip);
                 pool.is_power = 1;
+                pool.height = 0;
+                NAME(fetch_share)(planes * in, first + band, band, strip, strips);
                 for (ptrdiff_t j = 0; j < pool.n; j++) {
                     if (mode == FNN_POOL_MEAN) {
                         ptrdiff_t width = fnn_mean_width(g, pool.q + j, include_pad);
@@ -198,9 +237,14 @@ INLINE void NAME(pool_by_strips)(int mode, int with_taps, const fnn_pool2d *g, p
                     }
                     if (mode != FNN_POOL_MEAN) pool.first[j] = (INT)fnn_cols(g, pool.q + j).low;
                 }
-                for (ptrdiff_t i = plane; i < fnn_min(plane + some, planes); i++)
-                    NAME(pool_strip)(mode, with_taps, &pool, bottom, x + i * in, y + i * out, y_end,
-                                     taps + i * out * tap_bytes);
+                for (ptrdiff_t i = plane; i < fnn_min(plane + some, planes); i++) {
+                    char *own_taps = taps + i * out * tap_bytes;
+                    if (is_exact)
+                        NAME(pool_strip)(FNN_POOL_EXACT_MAX, with_taps, &pool, bottom, x + i * in, y + i * out, y_end,
+                                         own_taps);
+                    else
+                        NAME(pool_strip)(mode, with_taps, &pool, bottom, x + i * in, y + i * out, y_end, own_taps);
+                }
             }
         }
 }

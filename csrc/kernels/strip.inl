@@ -4,10 +4,12 @@
 #define STRIP_STRIDE 4 /* longer strides, and longer ones than 1 with dilation, pick their pixels one at a time */
 #define STRIP_TAPS 32  /* the widest window that is worth it */
 #define STRIP_PIXELS (16384 / REAL_BYTES) /* of planes, or rows of them, that are gone through strip by strip: in L1 */
+#define STRIP_FAR (1048576 / REAL_BYTES)
 
 typedef struct {
     ptrdiff_t start; /* the image's column under the first window's first tap; negative in the padding */
     ptrdiff_t in_w, kernel, stride, dilation; /* along a row */
+    int is_inside; /* all of it */
     NAME(mask) inside[STRIP_TAPS + STRIP_STRIDE];
 } NAME(strip);
 
@@ -22,12 +24,35 @@ INLINE void NAME(set_strip)(const fnn_pool2d *g, ptrdiff_t q, NAME(strip) *strip
 {
     ptrdiff_t stride = NAME(strip_stride)(g), start = q * g->stride_w - g->pad_w;
     *strip = (NAME(strip)){.start = start, .in_w = g->in_w, .kernel = g->kernel_w, .stride = g->stride_w,
-                           .dilation = g->dilation_w};
+                           .dilation = g->dilation_w, .is_inside = start >= 0};
     for (ptrdiff_t tap = 0, i = 0; stride != 0 && tap < g->kernel_w; tap += stride)
         for (ptrdiff_t piece = 0; piece < stride; piece++, i++) {
             ptrdiff_t first = start + tap * g->dilation_w + piece * LANES;
             strip->inside[i] = NAME(lanes_between)(-first, g->in_w - first);
+            strip->is_inside &= first + LANES <= g->in_w;
         }
+}
+
+/* No prefetcher follows the order in which strips visit the lines of a band: with each of its strips goes a share of
+ * the next band, which may lie past the image, where fetching does nothing. `all`: elements that this thread goes
+ * through; what its cache may hold already is left alone. */
+INLINE void NAME(fetch_share)(ptrdiff_t all, const REAL *next, ptrdiff_t size, ptrdiff_t strip, ptrdiff_t strips)
+{
+    if (all < STRIP_FAR) return;
+    for (ptrdiff_t i = size * strip / strips; i < size * (strip + 1) / strips; i += 64 / REAL_BYTES)
+        __builtin_prefetch(next + i, 0, 2);
+}
+
+/* Whether none is NaN or infinite. */
+static int NAME(is_finite)(ptrdiff_t n, const REAL *values)
+{
+    NAME(v) zeros[4] = {{0}};
+    REAL zero = 0;
+    ptrdiff_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES)
+        _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) zeros[j] += NAME(load)(values + i + j * LANES) * 0;
+    for (; i < n; i++) zero += values[i] * 0;
+    return zero == 0 && !NAME(has_nan)((zeros[0] + zeros[1]) + (zeros[2] + zeros[3]));
 }
 
 /* The vectors of `stride` taps from `tap` on, in one row of the image; tap is a multiple of stride. */
@@ -42,8 +67,12 @@ INLINE void NAME(load_taps)(int stride, const NAME(strip) *strip, ptrdiff_t tap,
         taps[0] = fill;
         return;
     }
-    _Pragma("GCC unroll 4") for (int i = 0; i < stride; i++)
-        piece[i] = NAME(load_lanes)(from + i * LANES, strip->inside[tap + i], fill);
+    if (MASKS_COST && strip->is_inside) {
+        _Pragma("GCC unroll 4") for (int i = 0; i < stride; i++) piece[i] = NAME(load)(from + i * LANES);
+    } else {
+        _Pragma("GCC unroll 4") for (int i = 0; i < stride; i++)
+            piece[i] = NAME(load_lanes)(from + i * LANES, strip->inside[tap + i], fill);
+    }
     switch (stride) {
     case 1: taps[0] = piece[0]; break;
     case 2:

@@ -92,12 +92,25 @@ INLINE NAME(v) NAME(zip_high)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, EVERY
 #undef INDEX
 
 /* The elements of two vectors at even places: x0 x2 ... y0 y2 ..., and at odd places. */
+#if defined(__x86_64__) && FNN_VEC_BYTES == 32 /* the compiler takes three instructions, two of them with constants */
+#if REAL_BYTES == 4
+#define PICK(x, y, which) X86(shuffle)((X86_V)x, (X86_V)y, which * 0x55 + 0x88)
+#else
+#define PICK(x, y, which) X86(shuffle)((X86_V)x, (X86_V)y, which * 0xf)
+#endif
+#define HALVES_IN_ORDER(x) (NAME(v)) _mm256_permute4x64_epi64((__m256i)x, 0xd8)
+INLINE NAME(v) NAME(even)(NAME(v) x, NAME(v) y) { return HALVES_IN_ORDER(PICK(x, y, 0)); }
+INLINE NAME(v) NAME(odd)(NAME(v) x, NAME(v) y) { return HALVES_IN_ORDER(PICK(x, y, 1)); }
+#undef PICK
+#undef HALVES_IN_ORDER
+#else
 #define INDEX(j) 2 * (j)
 INLINE NAME(v) NAME(even)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, EVERY_LANE(INDEX)); }
 #undef INDEX
 #define INDEX(j) 2 * (j) + 1
 INLINE NAME(v) NAME(odd)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, EVERY_LANE(INDEX)); }
 #undef INDEX
+#endif
 #define INDEX(j) 2 * (j) + ((j) >= LANES / 2)
 INLINE NAME(v) NAME(even_odd)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, EVERY_LANE(INDEX)); }
 #undef INDEX
@@ -128,13 +141,16 @@ INLINE NAME(v) NAME(third_2)(NAME(v) a, NAME(v) b, NAME(v) c) { EVERY_THIRD(a, b
 #undef SOURCE
 
 /* Lanes to read; the others are not touched. */
+#undef MASKS_COST
 #if defined(__x86_64__) && FNN_VEC_BYTES == 64
+#define MASKS_COST 0
 #if REAL_BYTES == 4
 typedef __mmask16 NAME(mask);
 #else
 typedef __mmask8 NAME(mask);
 #endif
 #else
+#define MASKS_COST 1
 typedef NAME(vi) NAME(mask);
 #endif
 
@@ -159,10 +175,10 @@ INLINE NAME(v) NAME(load_lanes)(const REAL *p, NAME(mask) mask, NAME(v) fill)
 #if defined(__x86_64__) && FNN_VEC_BYTES == 64
     return (NAME(v))X86(mask_loadu)((X86_V)fill, mask, p);
 #elif defined(__x86_64__) && FNN_VEC_BYTES == 32
-    return NAME(select)(mask, (NAME(v))X86(maskload)(p, (__m256i)mask), fill);
+    return (NAME(v))X86(blendv)((X86_V)fill, X86(maskload)(p, (__m256i)mask), (X86_V)mask);
 #else
     if (mask[0] & mask[LANES - 1]) return NAME(load)(p);
-    for (int j = 0; j < LANES; j++)
+    _Pragma("GCC unroll 16") for (int j = 0; j < LANES; j++)
         if (mask[j]) fill[j] = p[j];
     return fill;
 #endif
