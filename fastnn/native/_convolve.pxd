@@ -12,6 +12,12 @@ cdef struct Convolution:
     Py_ssize_t weight_group, weight_rows, weight_channels, kernel_w
     Py_ssize_t out_plane, out_h, out_w
     bint relu       # out is max(0, sum)
+    int threads     # 0: as many as pay
+
+# What conv2d is told, but for what is behind the last pixels.
+cdef struct Geometry:
+    Py_ssize_t stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w, groups
+    int algorithm   # conv2d.pyx
 
 cdef inline bint weights_are_rows(const Convolution *conv) noexcept nogil:
     """Whether the weights of an output channel lie one after the other, in the order of the taps."""

@@ -1,6 +1,6 @@
 """How a convolution is cut into tasks, chains of taps and tiles."""
 
-from ._convolve cimport Convolution
+from ._convolve cimport Convolution, Geometry
 from ._im2col cimport Axis, Band
 from ._runtime cimport fnn_share
 
@@ -34,3 +34,14 @@ cdef struct Plan:
 
 # All but the pointers.
 cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) noexcept nogil
+
+# y as a convolution of x; the arguments are the shapes.
+cdef Convolution describe_forward(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y,
+                                  Geometry geo) noexcept nogil
+
+# The pixels of dx from (row, column) on, a stride apart, as a convolution of dy with the taps that reach them.
+cdef Convolution describe_phase(const Py_ssize_t *dy, const Py_ssize_t *weight, const Py_ssize_t *dx, Geometry geo,
+                                Py_ssize_t row, Py_ssize_t column) noexcept nogil
+
+# Whether some pixels of x are not read at all, between those that are.
+cdef bint leaves_gaps(const Py_ssize_t *weight, Geometry geo) noexcept nogil

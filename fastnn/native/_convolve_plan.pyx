@@ -1,7 +1,10 @@
-"""Cost models of the direct convolution. Only the length of a chain decides about bits, and only the shape about it."""
+"""What each direction of a convolution sums, and the cost models of how.
 
-from ._convolve cimport Convolution, weights_are_rows
-from ._im2col cimport is_inside, is_plain, join_phases, set_band
+Only the length of a chain decides about bits, and only the shape about it.
+"""
+
+from ._convolve cimport Convolution, Geometry, weights_are_rows
+from ._im2col cimport gcd, is_inside, is_plain, join_phases, set_axis, set_band, set_phase
 from ._kernels cimport lanes, round_up, tile_width
 from ._runtime cimport gemm_ns, isa, threads_for
 
@@ -15,6 +18,42 @@ cdef enum:
     TURNED_BYTES = 1 << 19      # of its outputs before they are transposed, at most
     TURN = 6                # cycles to transpose a vector of outputs
     PACK = 5                # and a vector of filters
+
+
+cdef Convolution describe_forward(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y,
+                                  Geometry geo) noexcept nogil:
+    """y as a convolution of x; the arguments are the shapes."""
+    cdef Convolution conv
+    set_axis(&conv.h, x[2], y[2], geo.stride_h, -geo.pad_top, weight[2], 0, 1, geo.dilation_h)
+    set_axis(&conv.w, x[3], y[3], geo.stride_w, -geo.pad_left, weight[3], 0, 1, geo.dilation_w)
+    conv.images, conv.groups, conv.rows, conv.channels = x[0], geo.groups, weight[0] // geo.groups, weight[1]
+    conv.kernel_w, conv.weight_channels = weight[3], weight[2] * weight[3]
+    conv.weight_rows = weight[1] * conv.weight_channels
+    conv.weight_group = conv.rows * conv.weight_rows
+    conv.out_plane, conv.out_h, conv.out_w = y[2] * y[3], y[3], 1
+    conv.relu, conv.threads = False, 0
+    return conv
+
+
+cdef Convolution describe_phase(const Py_ssize_t *dy, const Py_ssize_t *weight, const Py_ssize_t *dx, Geometry geo,
+                                Py_ssize_t row, Py_ssize_t column) noexcept nogil:
+    """The pixels of dx from (row, column) on, a stride apart, as a convolution of dy with the taps that reach them."""
+    cdef Convolution conv
+    set_phase(&conv.h, dy[2], dx[2], row, weight[2], geo.stride_h, geo.pad_top, geo.dilation_h)
+    set_phase(&conv.w, dy[3], dx[3], column, weight[3], geo.stride_w, geo.pad_left, geo.dilation_w)
+    conv.images, conv.groups, conv.rows, conv.channels = dx[0], geo.groups, weight[1], weight[0] // geo.groups
+    conv.kernel_w, conv.weight_rows = weight[3], weight[2] * weight[3]
+    conv.weight_channels = weight[1] * conv.weight_rows
+    conv.weight_group = conv.channels * conv.weight_channels
+    conv.out_plane, conv.out_h, conv.out_w = dx[2] * dx[3], geo.stride_h * dx[3], geo.stride_w
+    conv.relu, conv.threads = False, 0
+    return conv
+
+
+cdef bint leaves_gaps(const Py_ssize_t *weight, Geometry geo) noexcept nogil:
+    """Whether some pixels of x are not read at all, between those that are."""
+    return (min(weight[2], geo.stride_h // gcd(geo.stride_h, geo.dilation_h)) < geo.stride_h
+            or min(weight[3], geo.stride_w // gcd(geo.stride_w, geo.dilation_w)) < geo.stride_w)
 
 
 cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) noexcept nogil:
@@ -55,8 +94,10 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) no
 cdef void share_out(Plan *plan, const Convolution *conv, Py_ssize_t pixels, Py_ssize_t kernel) noexcept nogil:
     """Decide on the tasks: bands of rows, or groups of images; enough for the threads, and evenly."""
     cdef double work = <double>conv.images * conv.groups * conv.rows * conv.channels * pixels * kernel
-    cdef int threads = threads_for(gemm_ns(work), conv.images * conv.groups * conv.h.out * conv.rows)
+    cdef int threads = conv.threads
     cdef Py_ssize_t tasks, images
+    if threads == 0:
+        threads = threads_for(gemm_ns(work), conv.images * conv.groups * conv.h.out * conv.rows)
     plan.bands = min(conv.h.out, max(<Py_ssize_t>1, (pixels + PIXELS // 2) // PIXELS))
     plan.image_blocks = conv.images
     if plan.bands == 1:
@@ -165,4 +206,4 @@ cdef double cut_turned(Plan *plan, const Convolution *conv, int vector, Py_ssize
 cdef double tile_cycles(Py_ssize_t rows, Py_ssize_t nv) noexcept nogil:
     """Of a tap of so many rows of nv vectors: its multiply-adds, its loads, or the wait for its own sums."""
     cdef Py_ssize_t blocks = (rows + isa.f32.mr_max[nv] - 1) // isa.f32.mr_max[nv]
-    return max(<double>rows * nv, max(4.0 * blocks, rows + blocks * nv))
+    return max(rows * nv, max(blocks * min(8, 64 // isa.f32.lanes), rows + blocks * nv))

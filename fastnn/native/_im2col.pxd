@@ -28,6 +28,10 @@ cdef inline Py_ssize_t gcd(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
 cdef void set_axis(Axis *axis, Py_ssize_t size, Py_ssize_t out, Py_ssize_t step, Py_ssize_t first, Py_ssize_t taps,
                    Py_ssize_t tap, Py_ssize_t tap_step, Py_ssize_t delta) noexcept nogil
 
+# Pixels first, first + stride, ... of the image: tap r reads dy, of `size`, at (pixel + pad - r*dilation) / stride.
+cdef void set_phase(Axis *axis, Py_ssize_t size, Py_ssize_t image, Py_ssize_t first, Py_ssize_t taps,
+                    Py_ssize_t stride, Py_ssize_t pad, Py_ssize_t dilation) noexcept nogil
+
 # The same axis with a copy that is not split: output i finds its source at i*step there.
 cdef inline void join_phases(Axis *axis) noexcept nogil:
     if axis.step > 1:

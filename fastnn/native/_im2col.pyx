@@ -18,6 +18,16 @@ cdef void set_axis(Axis *axis, Py_ssize_t size, Py_ssize_t out, Py_ssize_t step,
     axis.phases = min(taps, step // gcd(step, axis.delta))
 
 
+cdef void set_phase(Axis *axis, Py_ssize_t size, Py_ssize_t image, Py_ssize_t first, Py_ssize_t taps,
+                    Py_ssize_t stride, Py_ssize_t pad, Py_ssize_t dilation) noexcept nogil:
+    """Pixels first, first + stride, ... of the image: tap r reads dy at (pixel + pad - r*dilation) / stride."""
+    cdef Py_ssize_t tap = 0, tap_step = stride // gcd(stride, dilation)
+    while tap < taps and (first + pad - tap * dilation) % stride != 0:
+        tap += 1
+    set_axis(axis, size, (image - first + stride - 1) // stride, 1, (first + pad - tap * dilation) // stride,
+             (taps - tap + tap_step - 1) // tap_step, tap, tap_step, -(dilation * tap_step // stride))
+
+
 cdef inline Py_ssize_t shift(const Axis *axis, Py_ssize_t tap) noexcept nogil:
     return axis.delta * (axis.taps - 1 - tap if axis.reversed else tap)
 

@@ -5,17 +5,18 @@ Each direction chooses its algorithm at its top: Winograd's where it is asked fo
 
 import os
 
+from cython.parallel cimport prange
 from libc.string cimport memset
 
 from ._arrays cimport fnn_data, fnn_integers
 from ._blocks cimport Block
 from ._conv_exact cimport Walk, exact_forward, exact_input, exact_weight, walk_of
 from ._conv_weight cimport convolve_weight
-from ._convolve cimport Convolution, convolve
+from ._convolve cimport Convolution, Geometry, convolve
+from ._convolve_plan cimport describe_forward, describe_phase, leaves_gaps
 from ._kernels cimport FNN_RELU, activate
-from ._im2col cimport Axis, gcd, set_axis
 from ._depthwise cimport depthwise_filters, depthwise_image, depthwise_input
-from ._runtime cimport real
+from ._runtime cimport gemm_ns, real, threads_for
 from ._table cimport fnn_depthwise_fits, fnn_pool2d
 from ._winograd cimport Tiling, tile_forward, tile_input, winograd_image_pays, winograd_weight_pays
 from ._winograd_image cimport winograd_image, winograd_image_scratch
@@ -29,10 +30,6 @@ cdef enum:   # filters a channel up to which the depthwise kernels are measured 
 
 cdef enum Algorithm:
     AUTO, DIRECT, WINOGRAD
-
-cdef struct Geometry:
-    Py_ssize_t stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w, groups
-    Algorithm algorithm     # what the caller asked for
 
 cdef Algorithm preferred = AUTO     # what "auto" stands for in this process
 ALGORITHMS = ("auto", "direct", "winograd")
@@ -212,17 +209,28 @@ cdef int backward_input(dy,        # IN   (N, K, P, Q)
 
 cdef int backward_input_direct(const Py_ssize_t *ys, const Py_ssize_t *ws, const Py_ssize_t *xs, Geometry geo,
                                const real *dy, const real *weight, real *dx) noexcept nogil:
-    cdef Convolution conv
-    cdef Py_ssize_t i, j
-    cdef int failed = 0
+    """Phases too small for several threads each are given out whole."""
+    cdef double ns = gemm_ns(<double>size_of(ys) * ws[1] * ws[2] * ws[3])
+    cdef Py_ssize_t across = min(geo.stride_w, xs[3]), phases = min(geo.stride_h, xs[2]) * across, phase
+    cdef int threads = threads_for(ns, phases), failed = 0
     if leaves_gaps(ws, geo):
         memset(dx, 0, size_of(xs) * sizeof(real))
-    for i in range(min(geo.stride_h, xs[2])):
-        for j in range(min(geo.stride_w, xs[3])):
-            conv = describe_phase(ys, ws, xs, geo, i, j)
-            if failed == 0 and conv.h.taps > 0 and conv.w.taps > 0:
-                failed = convolve(&conv, weight, dy, <const real *>NULL, dx + i * xs[3] + j)
+    if threads > 1 and threads_for(ns / phases, threads) == 1:
+        for phase in prange(phases, num_threads=threads, schedule="dynamic"):
+            failed += input_phase(ys, ws, xs, geo, phase // across, phase % across, 1, dy, weight, dx)
+    else:
+        for phase in range(phases):
+            failed += input_phase(ys, ws, xs, geo, phase // across, phase % across, 0, dy, weight, dx)
     return failed
+
+
+cdef int input_phase(const Py_ssize_t *ys, const Py_ssize_t *ws, const Py_ssize_t *xs, Geometry geo, Py_ssize_t row,
+                     Py_ssize_t column, int threads, const real *dy, const real *weight, real *dx) noexcept nogil:
+    cdef Convolution conv = describe_phase(ys, ws, xs, geo, row, column)
+    conv.threads = threads
+    if conv.h.taps == 0 or conv.w.taps == 0:
+        return 0
+    return convolve(&conv, weight, dy, <const real *>NULL, dx + row * xs[3] + column)
 
 
 cdef int backward_weight(dy,         # IN   (N, K, P, Q)
@@ -283,50 +291,6 @@ cdef int backward_weight(dy,         # IN   (N, K, P, Q)
 
 cdef Py_ssize_t size_of(const Py_ssize_t *shape) noexcept nogil:
     return shape[0] * shape[1] * shape[2] * shape[3]
-
-
-cdef Convolution describe_forward(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y,
-                                  Geometry geo) noexcept nogil:
-    """y as a convolution of x; the arguments are the shapes."""
-    cdef Convolution conv
-    set_axis(&conv.h, x[2], y[2], geo.stride_h, -geo.pad_top, weight[2], 0, 1, geo.dilation_h)
-    set_axis(&conv.w, x[3], y[3], geo.stride_w, -geo.pad_left, weight[3], 0, 1, geo.dilation_w)
-    conv.images, conv.groups, conv.rows, conv.channels = x[0], geo.groups, weight[0] // geo.groups, weight[1]
-    conv.kernel_w, conv.weight_channels = weight[3], weight[2] * weight[3]
-    conv.weight_rows = weight[1] * conv.weight_channels
-    conv.weight_group = conv.rows * conv.weight_rows
-    conv.out_plane, conv.out_h, conv.out_w, conv.relu = y[2] * y[3], y[3], 1, False
-    return conv
-
-
-cdef Convolution describe_phase(const Py_ssize_t *dy, const Py_ssize_t *weight, const Py_ssize_t *dx, Geometry geo,
-                                Py_ssize_t row, Py_ssize_t column) noexcept nogil:
-    """The pixels of dx from (row, column) on, a stride apart, as a convolution of dy with the taps that reach them."""
-    cdef Convolution conv
-    set_phase(&conv.h, dy[2], dx[2], row, weight[2], geo.stride_h, geo.pad_top, geo.dilation_h)
-    set_phase(&conv.w, dy[3], dx[3], column, weight[3], geo.stride_w, geo.pad_left, geo.dilation_w)
-    conv.images, conv.groups, conv.rows, conv.channels = dx[0], geo.groups, weight[1], weight[0] // geo.groups
-    conv.kernel_w, conv.weight_rows = weight[3], weight[2] * weight[3]
-    conv.weight_channels = weight[1] * conv.weight_rows
-    conv.weight_group = conv.channels * conv.weight_channels
-    conv.out_plane, conv.out_h, conv.out_w, conv.relu = dx[2] * dx[3], geo.stride_h * dx[3], geo.stride_w, False
-    return conv
-
-
-cdef void set_phase(Axis *axis, Py_ssize_t size, Py_ssize_t image, Py_ssize_t first, Py_ssize_t taps,
-                    Py_ssize_t stride, Py_ssize_t pad, Py_ssize_t dilation) noexcept nogil:
-    """Pixels first, first + stride, ... of the image: tap r reads dy at (pixel + pad - r*dilation) / stride."""
-    cdef Py_ssize_t tap = 0, tap_step = stride // gcd(stride, dilation)
-    while tap < taps and (first + pad - tap * dilation) % stride != 0:
-        tap += 1
-    set_axis(axis, size, (image - first + stride - 1) // stride, 1, (first + pad - tap * dilation) // stride,
-             (taps - tap + tap_step - 1) // tap_step, tap, tap_step, -(dilation * tap_step // stride))
-
-
-cdef bint leaves_gaps(const Py_ssize_t *weight, Geometry geo) noexcept nogil:
-    """Whether some pixels of x are not read at all, between those that are."""
-    return (min(weight[2], geo.stride_h // gcd(geo.stride_h, geo.dilation_h)) < geo.stride_h
-            or min(weight[3], geo.stride_w // gcd(geo.stride_w, geo.dilation_w)) < geo.stride_w)
 
 
 set_algorithm(_algorithm_from_environment())
