@@ -20,9 +20,8 @@
 
 INLINE REAL NAME(lane_sum)(NAME(v) x)
 {
-    REAL sum = x[0];
-    for (int i = 1; i < LANES; i++) sum += x[i];
-    return sum;
+    for (int width = LANES; width > 1; width /= 2) x = NAME(even)(x, x) + NAME(odd)(x, x);
+    return x[0];
 }
 
 #define AT(p, i) NAME(load)(p + (i))
@@ -137,29 +136,40 @@ static void NAME(normalize_weight_grad)(ptrdiff_t rows, ptrdiff_t cols, const RE
 /* The largest number of a row; NaN wins nothing, but turns every exponential's sum into NaN. */
 INLINE REAL NAME(row_max)(ptrdiff_t n, const REAL *x)
 {
-    NAME(v) best = NAME(broadcast)((REAL)-INFINITY);
+    NAME(v) best[4];
     ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES) best = NAME(select)(AT(x, i) > best, AT(x, i), best);
-    REAL most = (REAL)-INFINITY;
+    for (int j = 0; j < 4; j++) best[j] = NAME(broadcast)((REAL)-INFINITY);
+    for (; i + 4 * LANES <= n; i += 4 * LANES)
+        _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) best[j] = NAME(larger)(AT(x, i + j * LANES), best[j]);
+    for (; i + LANES <= n; i += LANES) best[0] = NAME(larger)(AT(x, i), best[0]);
+    NAME(v) all = NAME(larger)(NAME(larger)(best[0], best[1]), NAME(larger)(best[2], best[3]));
+    for (int width = LANES; width > 1; width /= 2) all = NAME(larger)(NAME(even)(all, all), NAME(odd)(all, all));
+    REAL most = all[0];
     for (; i < n; i++) most = x[i] > most ? x[i] : most;
-    for (int j = 0; j < LANES; j++) most = best[j] > most ? best[j] : most;
     return most;
 }
 
 static void NAME(softmax_row)(ptrdiff_t n, int logarithm, const REAL *x, REAL *y)
 {
     const REAL most = NAME(row_max)(n, x);
-    NAME(v) sums = {0};
-    for (ptrdiff_t i = 0; i < n; i += LANES) {
-        NAME(v) below = NAME(load_part)(x + i, n - i) - most, e = NAME(exp)(below);
+    NAME(v) sums = {0}, below, e;
+    ptrdiff_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        below = AT(x, i) - most;
+        e = NAME(exp)(below);
+        NAME(store)(y + i, logarithm ? below : e);
+        sums += e;
+    }
+    if (i < n) {
+        below = NAME(load_part)(x + i, n - i) - most;
+        e = NAME(exp)(below);
         NAME(store_part)(y + i, n - i, logarithm ? below : e);
         for (ptrdiff_t j = n - i; j < LANES; j++) e[j] = 0;
         sums += e;
     }
-    const REAL total = NAME(lane_sum)(sums), shift = logarithm ? (REAL)log(total) : 0;
-    ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES) NAME(store)(y + i, logarithm ? AT(y, i) - shift : AT(y, i) / total);
-    for (; i < n; i++) y[i] = logarithm ? y[i] - shift : y[i] / total;
+    const REAL total = NAME(lane_sum)(sums), shift = logarithm ? (REAL)log(total) : 0, share = 1 / total;
+    for (i = 0; i + LANES <= n; i += LANES) NAME(store)(y + i, logarithm ? AT(y, i) - shift : AT(y, i) * share);
+    for (; i < n; i++) y[i] = logarithm ? y[i] - shift : y[i] * share;
 }
 
 static void NAME(softmax_row_grad)(ptrdiff_t n, int logarithm, const REAL *dy, const REAL *y, REAL *dx)
