@@ -15,3 +15,9 @@ cdef extern from "fnn_array.h":
     int fnn_integers(object tuple, int n, Py_ssize_t *out) except -1
     enum: FNN_KEY_MOST
     int fnn_append_key(object argument, object ndarray, Py_ssize_t *key, int n)
+
+
+cdef inline void *data(array, bint writeable, int ndim, int itemsize) except? NULL:
+    """fnn_data of an array whose shape is known."""
+    cdef Py_ssize_t shape[4]
+    return fnn_data(array, writeable, ndim, itemsize, shape)

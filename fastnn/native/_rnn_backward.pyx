@@ -30,16 +30,14 @@ from ._rnn_net cimport (
     arrange,
     carve,
     fnn_barrier,
-    fnn_clock_ns,
     fnn_flag,
     fnn_omp_team,
-    fnn_times_late,
     live_places,
     part_start,
     time_before,
     time_of,
 )
-from ._rnn_plan cimport BY_ROWS, Plan, learn, plan_backward
+from ._rnn_plan cimport BY_ROWS, Plan, plan_backward
 from ._runtime cimport real
 from ._rnn_weights cimport Weights, add_to_weights, lay_out_weights, pack_weight_ih, x_gradient
 
@@ -100,7 +98,6 @@ cdef size_t lay_out(Backward *job, Net *net, int threads, size_t at, real *dtype
 
 
 cdef void go(const Backward *job, Net *net, const Plan *plan, real *dtype) noexcept nogil:
-    cdef long long start
     if net.lengths != NULL:
         arrange(net)
     clear(net, job.grads, dtype)
@@ -108,10 +105,8 @@ cdef void go(const Backward *job, Net *net, const Plan *plan, real *dtype) noexc
     if plan.threads == 1:
         run(job, 0, 1, dtype)
         return
-    start = fnn_clock_ns()
     with parallel(num_threads=plan.threads):
         run(job, threadid(), fnn_omp_team(), dtype)
-    learn(plan, fnn_times_late(job.flags, plan.threads), <double>(fnn_clock_ns() - start))
 
 
 cdef void clear(const Net *net, const Gradients *grads, real *dtype) noexcept nogil:

@@ -17,10 +17,8 @@ from ._rnn_net cimport (
     carve,
     clear_ended,
     fnn_barrier,
-    fnn_clock_ns,
     fnn_flag,
     fnn_omp_team,
-    fnn_times_late,
     h_before,
     keep,
     live_places,
@@ -29,7 +27,7 @@ from ._rnn_net cimport (
     row_at,
     time_of,
 )
-from ._rnn_plan cimport BY_ROWS, Plan, learn, plan_forward
+from ._rnn_plan cimport BY_ROWS, Plan, plan_forward
 from ._rnn_tiles cimport (
     Tiles,
     add_h,
@@ -135,17 +133,14 @@ cdef void lay_out_share(const Forward *job, const Net *net, Share *share, size_t
 
 
 cdef void go(const Forward *job, Net *net, const Plan *plan, real *dtype) noexcept nogil:
-    cdef long long start
     if net.lengths != NULL:
         arrange(net)
     memset(job.flags, 0, plan.threads * sizeof(fnn_flag))
     if plan.threads == 1:
         run(job, 0, 1, dtype)
         return
-    start = fnn_clock_ns()
     with parallel(num_threads=plan.threads):
         run(job, threadid(), fnn_omp_team(), dtype)
-    learn(plan, fnn_times_late(job.flags, plan.threads), <double>(fnn_clock_ns() - start))
 
 
 # ---- The way through time

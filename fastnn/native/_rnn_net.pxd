@@ -9,8 +9,6 @@ cdef extern from "fnn_barrier.h" nogil:
     ctypedef struct fnn_flag:
         pass
     void fnn_barrier(fnn_flag *flags, int id, int n)
-    int fnn_times_late(const fnn_flag *flags, int n)
-    long long fnn_clock_ns()
 
 cdef extern from "fnn_openmp.h" nogil:
     int fnn_omp_team()

@@ -15,7 +15,3 @@ cdef struct Plan:
 cdef void plan_forward(const Net *net, Py_ssize_t itemsize, Plan *plan) noexcept nogil
 
 cdef void plan_backward(const Net *net, Py_ssize_t itemsize, Plan *plan) noexcept nogil
-
-# What the plans of the next calls heed: how often threads waited long for each other, in a call that ran by `plan` and
-# took `ns` nanoseconds.
-cdef void learn(const Plan *plan, int times_late, double ns) noexcept nogil

@@ -10,10 +10,8 @@ cdef enum:
     UNPACKED_ROWS = 2     # up to so many rows in all, packing the weights costs more than it brings
     FUSED_ROWS = 8        # from so many rows on a step's x is multiplied with its h
     PROJECTED_ROWS = 64
-    MOST_PATIENCE = 1024
 
 cdef double STEP_NS = 2000   # work of a step below which meeting after it does not pay
-cdef double TICK_NS = 4e6    # of the scheduler: what a thread that lost its core waits for
 
 
 cdef void plan_forward(const Net *net, Py_ssize_t itemsize, Plan *plan) noexcept nogil:
@@ -49,7 +47,7 @@ cdef void share_out(const Net *net, Py_ssize_t itemsize, Py_ssize_t tiles, Plan 
     elif weights * itemsize * plan.threads <= COPIES_BYTES and (
             net.rows >= rows_worth_it(weights * itemsize) * plan.threads):
         plan.split = BY_ROWS
-    elif tiles >= plan.threads and not is_crowded():
+    elif tiles >= plan.threads:
         plan.split = BY_UNITS
     else:
         plan.split, plan.threads = ALONE, 1
@@ -57,34 +55,6 @@ cdef void share_out(const Net *net, Py_ssize_t itemsize, Py_ssize_t tiles, Plan 
         plan.split = forced
         if forced == ALONE:
             plan.threads = 1
-
-
-# ---- Other programs on the machine
-#
-# Threads that meet after each step are as slow as the one that has just lost its core, for a tick of the scheduler
-# (4 ms) each time. Where that happens the next calls use one thread, ever more of them while it goes on. Results do
-# not depend on it.
-
-cdef int calls_alone = 0   # still to come
-cdef int patience = 8      # calls to use one thread for the next time
-
-
-cdef bint is_crowded() noexcept nogil:
-    global calls_alone
-    if calls_alone == 0:
-        return False
-    calls_alone -= 1
-    return True
-
-
-cdef void learn(const Plan *plan, int times_late, double ns) noexcept nogil:
-    global calls_alone, patience
-    if plan.split != BY_UNITS:
-        return
-    if times_late * TICK_NS > ns / 2:   # a long call may well be held up once: only where it lost most of its time
-        calls_alone, patience = patience, min(2 * patience, MOST_PATIENCE)
-    else:
-        patience = 8
 
 
 SPLITS = ("alone", "rows", "units")
@@ -97,21 +67,13 @@ def force(split):
     forced = -1 if split is None else SPLITS.index(split)
 
 
-def planned(kind, steps, rows, inputs, hidden, itemsize, late=0):
-    """How the forward pass of a layer without lengths would be shared out: (split, threads, block, unpacked).
-
-    late: how often threads waited long for each other in a call just before; 0 for a machine of our own.
-    """
-    global calls_alone, patience
+def planned(kind, steps, rows, inputs, hidden, itemsize):
+    """How the forward pass of a layer without lengths would be shared out: (split, threads, block, unpacked)."""
     cdef Net net
     cdef Plan plan
-    cdef int before_calls = calls_alone, before_patience = patience
     net.kind = ("rnn", "lstm", "gru").index(kind)
     net.gates = (1, 4, 3)[net.kind]
     net.steps, net.rows, net.inputs, net.hidden = steps, rows, inputs, hidden
     net.lengths = NULL
-    calls_alone, plan.split = 0, BY_UNITS
-    learn(&plan, late, 0)
     plan_forward(&net, itemsize, &plan)
-    calls_alone, patience = before_calls, before_patience
     return SPLITS[plan.split], plan.threads, plan.block, plan.unpacked

@@ -4,7 +4,7 @@ import numpy
 
 from libc.string cimport memcpy
 
-from ._arrays cimport fnn_array, fnn_data, fnn_look
+from ._arrays cimport data, fnn_array, fnn_data, fnn_look
 from ._rnn_backward cimport backward
 from ._rnn_forward cimport forward
 from ._rnn_net cimport GRU, LSTM, RNN, Gradients, Net
@@ -193,11 +193,6 @@ cdef object results(Net *net, bint is_cell, state_shape, dtype, int itemsize):
     net.y = y.data
     run(net, itemsize, h.data, c.data)
     return steps, state
-
-
-cdef void *data(array, bint writeable, int ndim, int itemsize) except? NULL:
-    cdef Py_ssize_t shape[4]
-    return fnn_data(array, writeable, ndim, itemsize, shape)
 
 
 cdef int fill(Net *net, int kind, x, h0, weight_ih, weight_hh, lengths, y, bint y_writeable, bint reverse) except -1:

@@ -8,7 +8,7 @@ other, so threads never meet, and each sum is one sequential chain: bias, then i
 from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 
-from ._arrays cimport fnn_data
+from ._arrays cimport data, fnn_data
 from ._blocks cimport Block
 from ._norm_kernels cimport normalize_row
 from ._rnn_net cimport GRU, LSTM, RNN, Net, arrange, live_places, part_start, time_of
@@ -58,11 +58,6 @@ def variant_backward(net, dy, dh_n, dc_n, x, h0, c0, lengths, y, kept, grads):
         backward[float](&job, NULL)
     else:
         backward[double](&job, NULL)
-
-
-cdef void *data(array, bint writeable, int ndim, int itemsize) except? NULL:
-    cdef Py_ssize_t shape[4]
-    return fnn_data(array, writeable, ndim, itemsize, shape)
 
 
 cdef int fill(Job *job, int item, variant, x, h0, c0, lengths, kept) except -1:
