@@ -11,7 +11,7 @@ chains over blocks of channels, as long as the shape says, so no bit depends on 
 
 from cython.parallel cimport prange
 
-from ._convolve_plan cimport FLAT, GATHER, PLAIN, ROWS, TURNED, Plan, make_plan
+from ._convolve_plan cimport FLAT, GATHER, PLAIN, ROWS, TURNED, Plan, join_rows, make_plan
 from ._im2col cimport copy_band, split_pixels, tap_offsets
 from ._kernels cimport FNN_RELU, activate, gather, igemm, lanes, pack, pack_t, pack_t_apart, round_up, spread
 from ._runtime cimport FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn_share, fnn_share_out, real
@@ -23,9 +23,12 @@ cdef enum:
 cdef int convolve(const Convolution *conv, const real *weight, const real *src, const real *bias,
                   real *out) noexcept nogil:
     cdef Plan plan
+    cdef Convolution joined
     cdef Py_ssize_t worker, t, scratch_size, shares_size, lists_size
     cdef char *memory
     cdef real *scratch
+    if join_rows(conv, &joined):
+        conv = &joined
     make_plan(&plan, conv, sizeof(real))
     scratch_size = round_up(plan.copy + plan.panel + plan.tile + plan.filters + plan.turned, 16)
     lists_size = round_up(2 * plan.taps + plan.chain, 8) * sizeof(Py_ssize_t)

@@ -32,6 +32,9 @@ cdef struct Plan:
     Py_ssize_t *in_weight
     Py_ssize_t *in_panel
 
+# Whether the planes of a 1x1 convolution are read and written as one row each, and that convolution.
+cdef bint join_rows(const Convolution *conv, Convolution *joined) noexcept nogil
+
 # All but the pointers.
 cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) noexcept nogil
 

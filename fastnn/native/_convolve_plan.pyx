@@ -56,6 +56,17 @@ cdef bint leaves_gaps(const Py_ssize_t *weight, Geometry geo) noexcept nogil:
             or min(weight[3], geo.stride_w // gcd(geo.stride_w, geo.dilation_w)) < geo.stride_w)
 
 
+cdef bint join_rows(const Convolution *conv, Convolution *joined) noexcept nogil:
+    cdef Py_ssize_t pixels = conv.h.out * conv.w.out
+    if not (is_plain(&conv.h) and is_plain(&conv.w) and conv.out_w == 1 and conv.out_h == conv.w.out
+            and pixels <= PIXELS):   # larger ones are shared out by rows
+        return False
+    joined[0] = conv[0]
+    joined.h.size = joined.h.out = 1
+    joined.w.size = joined.w.out = joined.out_h = pixels
+    return True
+
+
 cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) noexcept nogil:
     cdef Py_ssize_t pixels = conv.h.out * conv.w.out, kernel = conv.h.taps * conv.w.taps, rows
     cdef int vector = lanes(<int>itemsize)
@@ -69,7 +80,7 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) no
     plan.unpacked = plan.tiling == PLAIN and isa.f32.mr_max[isa.f32.nv_max] >= TALL_TILE
     if plan.unpacked:
         plan.band.channel = conv.h.size * conv.w.size
-    if plan.tiling != PLAIN and kernel <= TAPS:
+    if kernel <= TAPS:
         consider_turned(plan, conv, vector, itemsize)
     plan.threads = <int>min(<Py_ssize_t>plan.threads, conv.groups * plan.image_blocks * plan.bands * plan.row_blocks)
     plan.channels = max(<Py_ssize_t>1, min(TAPS // kernel, conv.channels))
@@ -125,12 +136,13 @@ cdef Tiling choose_tiling(Plan *plan, const Convolution *conv, int vector, Py_ss
     cdef double gathered, by_rows, flat, slow = 1.0
     taps = conv.channels * conv.h.taps * conv.w.taps
     if is_plain(&conv.h) and is_plain(&conv.w) and images == 1:
+        plan.cycles = (band * width + vector - 1) // vector * <double>rows
         return PLAIN
     across = (width + vector - 1) // vector
     along = ((band - 1) * plan.band.pitch + width + vector - 1) // vector
     # Where what a tile reads of the copy does not stay in L1, low tiles read it from L2 more often than that delivers.
     if rows > isa.f32.mr_max[isa.f32.nv_max] and isa.f32.mr_max[isa.f32.nv_max] < TALL_TILE and (
-            taps * plan.width * itemsize > L1_BYTES):
+            taps * plan.width * itemsize >= L1_BYTES):
         slow = 1.15
     # Tiles of fewer than four accumulators wait for their own sums.
     gathered = ((images * band * width + vector - 1) // vector) * (2.5 + max(rows, 4.0 * vector / plan.width))
@@ -147,7 +159,7 @@ cdef double total_cycles(const Plan *plan, const Convolution *conv, int vector) 
     cdef Py_ssize_t tasks = conv.groups * plan.image_blocks * plan.bands * plan.row_blocks
     cdef double taps = <double>conv.channels * conv.h.taps * conv.w.taps, copy = 0
     cdef Py_ssize_t rows = plan.h.phases * plan.w.phases * (plan.band.plane // plan.band.pitch)
-    if plan.tiling != TURNED or plan.copy:
+    if plan.copy:
         copy = conv.channels * plan.band.images * rows * (4 + plan.band.pitch * (
             1.0 if plan.w.step == 3 or plan.w.step > 4 else (1 + 2.5 * plan.w.step) / vector))
     return (tasks + plan.threads - 1) // plan.threads * (taps * plan.cycles + copy)
@@ -157,9 +169,10 @@ cdef void consider_turned(Plan *plan, const Convolution *conv, int vector, Py_ss
     """Take TURNED where it is cheaper: no panels of pixels, no split of strides, no vectors that pixels do not fill."""
     cdef Plan own = plan[0]
     cdef Py_ssize_t taps = conv.channels * conv.h.taps * conv.w.taps, vectors = (conv.rows + vector - 1) // vector
-    cdef Py_ssize_t tasks = conv.images * conv.groups, blocks = 1, bands, least
+    cdef Py_ssize_t tasks = conv.images * conv.groups, bands, least
+    cdef Py_ssize_t fewest = (vectors * vector * taps * itemsize + FILTERS_BYTES - 1) // FILTERS_BYTES, blocks = fewest
     cdef double best = total_cycles(plan, conv, vector), cycles
-    if 2 * conv.rows <= vector or taps <= 2 * TURN or vectors * vector * taps * itemsize > FILTERS_BYTES:
+    if 2 * conv.rows <= vector or taps <= 2 * TURN or fewest > vectors:
         return
     least = max(<Py_ssize_t>1, conv.h.out * conv.w.out // PIXELS)
     own.tiling = TURNED
@@ -167,7 +180,7 @@ cdef void consider_turned(Plan *plan, const Convolution *conv, int vector, Py_ss
     join_phases(&own.h)
     join_phases(&own.w)
     own.copy = not (is_inside(&conv.h) and is_inside(&conv.w) and conv.h.size * conv.w.size % 512 != 0)
-    while blocks == 1 or (blocks <= min(vectors, plan.threads) and tasks < 8 * plan.threads):
+    while blocks == fewest or (blocks <= min(vectors, plan.threads) and tasks < 8 * plan.threads):
         bands = least
         while bands == least or (bands <= conv.h.out and bands * blocks * tasks < 8 * plan.threads):
             cycles = cut_turned(&own, conv, vector, (vectors + blocks - 1) // blocks, (conv.h.out + bands - 1) // bands)
@@ -182,7 +195,7 @@ cdef double cut_turned(Plan *plan, const Convolution *conv, int vector, Py_ssize
                        Py_ssize_t rows) noexcept nogil:
     """Tasks of so many rows of outputs by so many vectors of filters; returns the cycles of all."""
     cdef Py_ssize_t pixels = rows * conv.w.out, taps = conv.channels * conv.h.taps * conv.w.taps, nv
-    cdef double tile, cycles
+    cdef double tile, cycles, shuffle
     plan.rows = min(conv.rows, vectors * vector)
     plan.row_blocks = (conv.rows + plan.rows - 1) // plan.rows
     plan.bands = (conv.h.out + rows - 1) // rows
@@ -198,9 +211,12 @@ cdef double cut_turned(Plan *plan, const Convolution *conv, int vector, Py_ssize
             tile += tile_cycles(conv.w.out, vectors % nv)
         if rows * tile < plan.cycles:
             plan.cycles, plan.width = rows * tile, nv * vector
-    cycles = TURN * round_up(pixels, vector) * vectors if pixels >= vector else 2.0 * pixels * plan.rows
+    # Short vectors, of low tiles, are multiplied in half a cycle, but not moved.
+    shuffle = 2 if isa.f32.mr_max[isa.f32.nv_max] < TALL_TILE else 1
+    cycles = shuffle * TURN * round_up(pixels, vector) * vectors if pixels >= vector else 2.0 * pixels * plan.rows
     plan.cycles += cycles / taps
-    return total_cycles(plan, conv, vector) + PACK * vectors * taps * (1 if weights_are_rows(conv) else vector)
+    cycles = shuffle * PACK * vectors * taps * (1 if weights_are_rows(conv) else vector)   # of a block of rows
+    return total_cycles(plan, conv, vector) + cycles * ((conv.groups * plan.row_blocks - 1) // plan.threads + 1)
 
 
 cdef double tile_cycles(Py_ssize_t rows, Py_ssize_t nv) noexcept nogil:
