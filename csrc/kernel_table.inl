@@ -153,22 +153,24 @@ typedef struct {
     void (*gather)(ptrdiff_t k, const ptrdiff_t *off, ptrdiff_t pieces, const ptrdiff_t *from, const ptrdiff_t *lane,
                    const REAL *src, REAL *dst, ptrdiff_t width);
 
-    /* winograd.inl: F(4x4, 3x3). A lane is a channel: a band holds [row][pixel][lanes]; `row` and `pixel` are the
-     * distances of those that a tile reads. The 36 values of a tile or filter lie `plane` apart; consecutive tiles lie
-     * v_ts (m_ts) apart.
-     * wino_input: 6 rows, 4*tiles + 2 pixels of an image, to v. wino_dy: 4 rows, 4*tiles pixels of dy, to m. */
-    void (*wino_input)(ptrdiff_t tiles, const REAL *band, ptrdiff_t row, ptrdiff_t pixel, REAL *v, ptrdiff_t v_ts,
-                       ptrdiff_t plane);
-    void (*wino_dy)(ptrdiff_t tiles, const REAL *band, ptrdiff_t row, ptrdiff_t pixel, REAL *m, ptrdiff_t m_ts,
-                    ptrdiff_t plane);
-    /* The products m to `rows` <= 4 rows and `cols` pixels of y; bias: lanes of them, or NULL. Returns 1 where a value
-     * is not finite. A finite value is right, whatever became of its neighbours. */
-    int (*wino_output)(ptrdiff_t rows, ptrdiff_t cols, const REAL *m, ptrdiff_t m_ts, ptrdiff_t plane,
+    /* winograd.inl: tiles of side x side outputs, F(4x4, 3x3) if side = 4, F(2x2, 5x5) if 2; 7 - side taps along each
+     * axis. A lane is a channel: a band holds [row][pixel][lanes]; `row` and `pixel` are the distances of those that a
+     * tile reads. The 36 values of a tile or filter lie `plane` apart; consecutive tiles lie v_ts (m_ts) apart.
+     * wino_input: 6 rows, side*tiles + 6 - side pixels of an image, to v. wino_dy: `side` rows, side*tiles pixels of
+     * dy, to m. */
+    void (*wino_input)(int side, ptrdiff_t tiles, const REAL *band, ptrdiff_t row, ptrdiff_t pixel, REAL *v,
+                       ptrdiff_t v_ts, ptrdiff_t plane);
+    void (*wino_dy)(int side, ptrdiff_t tiles, const REAL *band, ptrdiff_t row, ptrdiff_t pixel, REAL *m,
+                    ptrdiff_t m_ts, ptrdiff_t plane);
+    /* The products m to `rows` <= side rows and `cols` pixels of y; bias: lanes of them, or NULL. Returns 1 where a
+     * value is not finite. A finite value is right, whatever became of its neighbours. */
+    int (*wino_output)(int side, ptrdiff_t rows, ptrdiff_t cols, const REAL *m, ptrdiff_t m_ts, ptrdiff_t plane,
                        const REAL *bias, REAL *band, ptrdiff_t row, ptrdiff_t pixel);
-    /* n filters of 9 taps, ld apart, to u[i], zeros past n up to whole vectors; flip: taps in reverse. Reads nothing
-     * from `end` on. wino_dfilter: gradients du[i] to dw[9*i + tap]; returns 1 where one is not finite. */
-    void (*wino_filter)(ptrdiff_t n, const REAL *w, ptrdiff_t ld, const REAL *end, int flip, REAL *u, ptrdiff_t plane);
-    int (*wino_dfilter)(ptrdiff_t n, const REAL *du, ptrdiff_t plane, REAL *dw);
+    /* n filters, ld apart, to u[i], zeros past n up to whole vectors; flip: taps in reverse. Reads nothing from `end`
+     * on. wino_dfilter: gradients du[i] to dw[taps*i + tap]; returns 1 where one is not finite. */
+    void (*wino_filter)(int side, ptrdiff_t n, const REAL *w, ptrdiff_t ld, const REAL *end, int flip, REAL *u,
+                        ptrdiff_t plane);
+    int (*wino_dfilter)(int side, ptrdiff_t n, const REAL *du, ptrdiff_t plane, REAL *dw);
     /* winograd_stride.inl: F(4x4, 2x2) of the same kinds, for kernels of 3 or 4 taps along each axis and stride 2.
      * Point (r, s) is the plane 5*r + s; nh x nw of them, 4 or 5 along each axis. Filters and their gradients have four
      * parts, `part` apart: the taps from (0, 0), (0, 1), (1, 0), (1, 1) on, every other. */

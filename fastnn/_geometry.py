@@ -87,7 +87,7 @@ def _is_padding_key(value: Any) -> bool:
 
 
 def _winograd_can(kernel: list[int], stride: tuple[int, int], dilation: tuple[int, int]) -> bool:
-    return ((stride == (1, 1) and kernel == [3, 3])
+    return ((stride == (1, 1) and kernel in ([3, 3], [5, 5]))
             or (stride == (2, 2) and dilation == (1, 1) and {*kernel} <= {3, 4}))
 
 
@@ -100,8 +100,8 @@ def _conv2d(x_shape: Shape, weight_shape: Shape, bias_shape: Shape | None, strid
     _check_channels(x_shape, weight_shape, groups)
     _check.choice("algorithm", algorithm, ALGORITHMS)
     if algorithm == "winograd" and not _winograd_can(kernel, stride, dilation):
-        raise ValueError(f"algorithm: 'winograd' needs a 3x3 kernel with stride 1, or 3 or 4 taps a side with stride 2 "
-                         f"and dilation 1, got {_by(kernel)} with stride {stride} and dilation {dilation}")
+        raise ValueError(f"algorithm: 'winograd' needs a 3x3 or 5x5 kernel with stride 1, or 3 or 4 taps a side with "
+                         f"stride 2 and dilation 1, got {_by(kernel)} with stride {stride} and dilation {dilation}")
     if bias_shape is not None and bias_shape != (n_filters,):
         raise ValueError(f"bias: expected shape ({n_filters},) for weight of shape {weight_shape}, got {bias_shape}")
 

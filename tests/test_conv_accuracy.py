@@ -10,7 +10,7 @@ from fastnn.reference import backend as reference
 # The promise: RMS(error) / RMS(y) and max|error| / max|y| for standard normal images and He-scaled filters.
 RMS, WORST = 1.2e-6, 3e-6
 
-LAYERS = {  # images, channels, filters, height and width, then stride and dilation
+LAYERS = {  # images, channels, filters, height and width, then stride, dilation and kernel if not 3x3
     "16ch-112": (1, 16, 16, 112),
     "64ch-56": (1, 64, 64, 56),
     "128ch-28": (1, 128, 128, 28),
@@ -22,21 +22,27 @@ LAYERS = {  # images, channels, filters, height and width, then stride and dilat
     "64to128-56-stride2": (1, 64, 128, 56, 2),
     "256to512-14-stride2": (4, 256, 512, 14, 2),
     "64ch-48-dilation2": (1, 64, 64, 48, 1, 2),
+    "16ch-112-5x5": (1, 16, 16, 112, 1, 1, 5),
+    "64ch-28-5x5": (2, 64, 64, 28, 1, 1, 5),
+    "256ch-14-5x5": (1, 256, 256, 14, 1, 1, 5),
+    "64ch-24-5x5-dilation2": (1, 64, 64, 24, 1, 2, 5),
 }
 
 
 def make(layer, dtype):
     n, channels, filters, size = layer[:4]
-    out = -(-size // layer[4]) if len(layer) > 4 else size
+    stride, _, kernel = (*layer[4:], *(1, 1, 3)[len(layer) - 4:])
+    out = -(-size // stride)
     rng = np.random.default_rng(sum(layer))
     x = rng.standard_normal((n, channels, size, size))
-    weight = rng.standard_normal((filters, channels, 3, 3)) * np.sqrt(2 / (9 * channels))
+    weight = rng.standard_normal((filters, channels, kernel, kernel)) * np.sqrt(2 / (kernel**2 * channels))
     dy = rng.standard_normal((n, filters, out, out))
     return x.astype(dtype), weight.astype(dtype), dy.astype(dtype)
 
 
-def all_directions(x, weight, dy, algorithm, stride=1, dilation=1):
-    y, ctx = F.conv2d_forward(x, weight, stride=stride, padding=dilation, dilation=dilation, algorithm=algorithm)
+def all_directions(x, weight, dy, algorithm, stride=1, dilation=1, kernel=3):
+    y, ctx = F.conv2d_forward(x, weight, stride=stride, padding=kernel // 2 * dilation, dilation=dilation,
+                              algorithm=algorithm)
     return y, *F.conv2d_backward(dy, ctx, need=(True, True, False))[:2]
 
 

@@ -63,9 +63,9 @@ CONV2D = [  # a name, the arguments changed, the exception, the message
     ("padding-float-side", {"padding": ((1, 1.0), (0, 0))}, TypeError, "padding: expected an integer, got 1.0"),
     ("algorithm-unknown", {"algorithm": "fft"}, ValueError, "algorithm: expected one of 'auto', 'direct', 'winograd'"),
     ("algorithm-none", {"algorithm": None}, ValueError, "algorithm: expected one of 'auto', 'direct', 'winograd'"),
-    ("winograd-3x2", {"algorithm": "winograd"}, ValueError, "algorithm: 'winograd' needs a 3x3 kernel"),
+    ("winograd-3x2", {"algorithm": "winograd"}, ValueError, "algorithm: 'winograd' needs a 3x3 or 5x5 kernel"),
     ("winograd-stride", {"algorithm": "winograd", "weight": ones(6, 2, 3, 3), "stride": 3}, ValueError,
-     "algorithm: 'winograd' needs a 3x3 kernel with stride 1"),
+     "algorithm: 'winograd' needs a 3x3 or 5x5 kernel with stride 1"),
 ]
 POOL2D = [  # of both kinds of pooling
     ("x-rank-2", {"x": ones(6, 6)}, ValueError, "x: expected shape (N, C, H, W) or (C, H, W), got (6, 6)"),

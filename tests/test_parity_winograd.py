@@ -12,8 +12,9 @@ from fastnn import functional as F
 from fastnn.native import backend as native
 from fastnn.reference import backend as reference
 
-# images, channels, filters, (height, width), padding (top, bottom, left, right), groups, dilation if not 1; tiles are
-# 4x4 outputs, chains 64 channels or tiles, panels up to 64 filters, units up to 32 tiles of one row
+# images, channels, filters, (height, width), padding (top, bottom, left, right), groups, then dilation if not 1 and
+# kernel if not 3x3; tiles are 4x4 outputs (2x2 of a 5x5 kernel), chains 64 channels or tiles, panels up to 64 filters,
+# units up to 32 tiles of one row
 SHAPES = {
     "one_output": (1, 1, 1, (3, 3), (0, 0, 0, 0), 1),
     "one_pixel": (1, 1, 1, (1, 1), (1, 1, 1, 1), 1),
@@ -40,6 +41,21 @@ SHAPES = {
     "dilation_of_most_columns": (1, 2, 3, (3, 140), (1, 1, 64, 64), 1, (1, 64)),
     "dilation_past_all_columns": (1, 2, 3, (5, 140), (1, 1, 65, 65), 1, (1, 65)),
     "dilation_segments": (1, 2, 3, (5, 150), (1, 1, 2, 2), 1, (1, 2)),
+    "5x5_one_output": (1, 1, 1, (5, 5), (0, 0, 0, 0), 1, (1, 1), 5),
+    "5x5_one_pixel": (1, 1, 1, (1, 1), (2, 2, 2, 2), 1, (1, 1), 5),
+    "5x5_tile": (2, 15, 16, (2, 2), (2, 2, 2, 2), 1, (1, 1), 5),
+    "5x5_tile_plus_1": (1, 16, 17, (3, 5), (2, 2, 2, 2), 1, (1, 1), 5),
+    "5x5_lanes_plus_1": (3, 17, 33, (7, 6), (2, 2, 2, 2), 1, (1, 1), 5),
+    "5x5_no_padding": (1, 4, 6, (12, 13), (0, 0, 0, 0), 1, (1, 1), 5),
+    "5x5_padding_past_the_kernel": (1, 3, 4, (5, 4), (5, 6, 7, 5), 1, (1, 1), 5),
+    "5x5_padding_four_sided": (2, 6, 5, (9, 8), (0, 3, 1, 2), 1, (1, 1), 5),
+    "5x5_two_chains_two_panels": (1, 130, 70, (6, 7), (2, 2, 2, 2), 1, (1, 1), 5),
+    "5x5_several_blocks_of_tiles": (2, 9, 10, (30, 31), (2, 2, 2, 2), 1, (1, 1), 5),
+    "5x5_segments_of_a_long_row": (1, 2, 3, (3, 67), (2, 2, 2, 2), 1, (1, 1), 5),
+    "5x5_groups": (2, 12, 9, (7, 7), (2, 2, 2, 2), 3, (1, 1), 5),
+    "5x5_dilation": (2, 17, 18, (16, 16), (4, 4, 4, 4), 1, (2, 2), 5),
+    "5x5_dilation_uneven_phases": (2, 9, 6, (19, 18), (3, 4, 5, 4), 3, (2, 3), 5),
+    "5x5_dilation_past_the_image": (1, 3, 4, (5, 4), (14, 14, 18, 18), 1, (7, 9), 5),
 }
 
 
@@ -49,10 +65,11 @@ def geometry(pads, groups=1, dilation=(1, 1), algorithm="winograd"):
 
 def make(shape, dtype, seed=0):
     n, channels, filters, (height, width), pads, groups = shape[:6]
-    dilation = shape[6] if len(shape) > 6 else (1, 1)
+    (down, across), kernel = (*shape[6:], *((1, 1), 3)[len(shape) - 6:])
     rng = np.random.default_rng(seed)
-    out = height + pads[0] + pads[1] - 2 * dilation[0], width + pads[2] + pads[3] - 2 * dilation[1]
-    sizes = ((n, channels, height, width), (filters, channels // groups, 3, 3), (filters,), (n, filters, *out))
+    out = height + pads[0] + pads[1] - (kernel - 1) * down, width + pads[2] + pads[3] - (kernel - 1) * across
+    sizes = ((n, channels, height, width), (filters, channels // groups, kernel, kernel), (filters,),
+             (n, filters, *out))
     return [rng.standard_normal(size).astype(dtype) for size in sizes]
 
 
@@ -66,13 +83,14 @@ def run(backend, guards, arrays, geo):
     return y, dx, dweight, dbias
 
 
-def assert_close(actual, exact, scale, terms, name, growth=5.13**2):
+def assert_close(actual, exact, scale, terms, name, growth=5.41**2):
     """|error| <= 2 growth eps sqrt(terms) scale, scale being the root of the sum of the squared products.
 
     Winograd's error at an output depends on all of its tile, so the scale is the largest of the result. growth is how
     much larger the products are that it sums: along one axis A' (G g . B' d) has terms of 5.13 times the size of those
-    of the direct sum for independent g and d (the largest root of the rows of A'^2 (G^2 1 . B'^2 1), and of
-    G'^2 (A^2 1 . B'^2 1)). Their roundings add up as a random walk; the 2 is for the transforms' own roundings.
+    of the direct sum for independent g and d, 5.41 times with 5 taps (the largest root of the rows of
+    A'^2 (G^2 1 . B'^2 1), and of G'^2 (A^2 1 . B'^2 1)). Their roundings add up as a random walk; the 2 is for the
+    transforms' own roundings.
     """
     error = np.abs(actual - exact)
     bound = 2 * growth * np.finfo(actual.dtype).eps * np.sqrt(terms) * scale
@@ -82,7 +100,7 @@ def assert_close(actual, exact, scale, terms, name, growth=5.13**2):
 
 def check(guards, shape, dtype):
     arrays = make(shape, dtype)
-    geo = geometry(*shape[4:])
+    geo = geometry(*shape[4:7])
     exact = run(reference, guards, [a.astype(np.float64) for a in arrays], geo)
     squares = run(reference, guards, [a.astype(np.float64) ** 2 for a in arrays], geo)
     n_pixels = arrays[3][0, 0].size * shape[0]
@@ -102,9 +120,11 @@ def convolutions(draw):
     groups = draw(st.integers(1, 3))
     pads = tuple(draw(st.integers(0, 3)) for _ in range(4))
     dilation = draw(st.sampled_from([(1, 1), (2, 2), (1, 3), (4, 1)]))
-    image = tuple(draw(st.integers(max(1, 2 * d + 1 - a - b), 19)) for a, b, d in zip(pads[::2], pads[1::2], dilation))
+    kernel = draw(st.sampled_from([3, 5]))
+    image = tuple(draw(st.integers(max(1, (kernel - 1) * d + 1 - a - b), 19))
+                  for a, b, d in zip(pads[::2], pads[1::2], dilation))
     return (draw(st.integers(1, 4)), groups * draw(st.integers(1, 40)), groups * draw(st.integers(1, 40)), image, pads,
-            groups, dilation)
+            groups, dilation, kernel)
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -115,15 +135,17 @@ def test_winograd_matches_the_reference_in_any_configuration(guards, shape, dtyp
 
 @pytest.mark.parametrize("shape", [SHAPES[name] for name in ("two_chains_two_panels", "several_blocks_of_tiles")]
                          + [(3, 70, 150, (9, 9), (1, 1, 1, 1), 1), (40, 40, 24, (30, 30), (1, 1, 1, 1), 1),
-                            (4, 40, 24, (31, 30), (2, 2, 2, 2), 1, (2, 2))],
+                            (4, 40, 24, (31, 30), (2, 2, 2, 2), 1, (2, 2)),
+                            (9, 40, 24, (30, 30), (2, 2, 2, 2), 1, (1, 1), 5)],
                          ids=["two_chains_two_panels", "several_blocks_of_tiles", "few_tiles", "several_spans",
-                              "dilation"])
+                              "dilation", "5x5"])
 def test_winograd_gives_the_same_bits_at_every_number_of_threads(isa, dtype, guards, bits_by_threads, shape):
-    bits_by_threads(lambda: run(native, guards, make(shape, dtype), geometry(*shape[4:])))
+    bits_by_threads(lambda: run(native, guards, make(shape, dtype), geometry(*shape[4:7])))
 
 
-def test_winograd_of_a_batch_gives_the_bits_of_its_images(isa, dtype, guards):
-    shape = (5, 20, 70, (13, 10), (1, 1, 1, 1), 1)
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_winograd_of_a_batch_gives_the_bits_of_its_images(isa, dtype, guards, kernel):
+    shape = (5, 20, 70, (13, 10), (1, 1, 1, 1), 1, (1, 1), kernel)
     x, weight, bias, dy = make(shape, dtype)
     whole = run(native, guards, (x, weight, bias, dy), geometry(shape[4]))
     for i in range(5):
@@ -150,18 +172,20 @@ def poison(arrays, where):
         x[0, 0, 3, 3], x[0, 0, 3, 4], dy[1, 0, 3, 3], dy[1, 0, 3, 4] = np.inf, -np.inf, np.inf, -np.inf
 
 
-@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize(("kernel", "dilation"), [(3, 1), (3, 2), (5, 1), (5, 2)],
+                         ids=["3x3", "3x3-dilation2", "5x5", "5x5-dilation2"])
 @pytest.mark.parametrize("where", ["image", "filter", "gradient", "overflow_inside", "opposite_infinities"])
-def test_winograd_keeps_nan_and_infinity_where_mathematics_sends_them(isa, threads, dtype, guards, where, dilation):
-    shape = (2, 6, 9, (11, 10), (dilation,) * 4, 1, (dilation, dilation))
+def test_winograd_keeps_nan_and_infinity_where_mathematics_sends_them(isa, threads, dtype, guards, where, dilation,
+                                                                      kernel):
+    shape = (2, 6, 9, (11, 10), (kernel // 2 * dilation,) * 4, 1, (dilation, dilation), kernel)
     arrays = make(shape, dtype)
     poison(arrays, where)
     with np.errstate(invalid="ignore", over="ignore"):
-        wanted = run(reference, guards, arrays, geometry(*shape[4:]))
+        wanted = run(reference, guards, arrays, geometry(*shape[4:7]))
     clean = [np.where(np.abs(a) < 1e9, a, 0) for a in arrays]
-    near = run(reference, guards, [np.abs(a).astype(np.float64) for a in clean], geometry(*shape[4:]))
+    near = run(reference, guards, [np.abs(a).astype(np.float64) for a in clean], geometry(*shape[4:7]))
     for name, actual, expected, scale in zip(("y", "dx", "dweight", "dbias"),
-                                             run(native, guards, arrays, geometry(*shape[4:])), wanted, near):
+                                             run(native, guards, arrays, geometry(*shape[4:7])), wanted, near):
         assert np.array_equal(np.isnan(actual), np.isnan(expected)), name
         infinite = np.isinf(expected)
         assert np.array_equal(actual[infinite], expected[infinite]), name
@@ -172,8 +196,9 @@ def test_winograd_keeps_nan_and_infinity_where_mathematics_sends_them(isa, threa
             assert np.all(error <= 200 * np.finfo(dtype).eps * scale.max()), name
 
 
-def test_winograd_of_nan_alone_is_nan(isa, dtype, guards):
-    shape = (1, 20, 30, (9, 9), (1, 1, 1, 1), 1)
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_winograd_of_nan_alone_is_nan(isa, dtype, guards, kernel):
+    shape = (1, 20, 30, (9, 9), (1, 1, 1, 1), 1, (1, 1), kernel)
     arrays = [np.full_like(a, np.nan) for a in make(shape, dtype)]
     for result in run(native, guards, arrays, geometry(shape[4])):
         assert np.all(np.isnan(result))
@@ -189,14 +214,16 @@ def forced(algorithm, arrays, guards, pads=(1, 1, 1, 1)):
 @pytest.mark.parametrize(("shape", "wanted"), [
     ((2, 64, 64, (28, 28), (1, 1, 1, 1), 1), "winograd"),
     ((1, 32, 32, (14, 14), (1, 1, 1, 1), 1), "winograd"),
+    ((1, 32, 32, (14, 14), (2, 2, 2, 2), 1, (1, 1), 5), "winograd"),
     ((4, 1, 32, (28, 28), (1, 1, 1, 1), 1), "direct"),
     ((1, 2, 2, (14, 14), (1, 1, 1, 1), 1), "direct"),
     ((1, 128, 128, (3, 3), (1, 1, 1, 1), 1), "direct"),
-], ids=["64ch-28", "32ch-14", "1ch-28", "2ch-14", "128ch-3"])
+    ((4, 3, 16, (28, 28), (2, 2, 2, 2), 1, (1, 1), 5), "direct"),
+], ids=["64ch-28", "32ch-14", "32ch-14-5x5", "1ch-28", "2ch-14", "128ch-3", "3ch-28-5x5"])
 def test_auto_chooses_by_shape(isa, guards, shape, wanted):
     """The choice shows in the bits: the two ways round differently."""
     arrays = make(shape, np.float32)
-    y = {name: forced(name, arrays, guards)[0] for name in ("auto", "direct", "winograd")}
+    y = {name: forced(name, arrays, guards, shape[4])[0] for name in ("auto", "direct", "winograd")}
     assert y["direct"] != y["winograd"]
     assert y["auto"] == y[wanted]
 
@@ -238,10 +265,11 @@ def test_the_process_wide_algorithm_must_be_one_of_three():
         fastnn.set_conv_algorithm("fft")
 
 
-@pytest.mark.parametrize(("kernel", "arguments"), [((5, 5), {}), ((3, 3), {"stride": (2, 1)}), ((1, 3), {}),
+@pytest.mark.parametrize(("kernel", "arguments"), [((4, 4), {}), ((3, 5), {}), ((5, 5), {"stride": 2}),
+                                                   ((3, 3), {"stride": (2, 1)}), ((1, 3), {}),
                                                    ((2, 3), {"stride": 2}), ((3, 3), {"stride": 2, "dilation": 2})],
-                         ids=["5x5", "strides", "1x3", "2x3-stride", "stride-dilation"])
+                         ids=["4x4", "3x5", "5x5-stride", "strides", "1x3", "2x3-stride", "stride-dilation"])
 def test_winograd_is_refused_where_it_cannot_be(kernel, arguments):
     x, weight = np.ones((1, 2, 9, 9), np.float32), np.ones((3, 2, *kernel), np.float32)
-    with pytest.raises(ValueError, match="algorithm: 'winograd' needs a 3x3 kernel with stride 1, or"):
+    with pytest.raises(ValueError, match="algorithm: 'winograd' needs a 3x3 or 5x5 kernel with stride 1, or"):
         F.conv2d(x, weight, algorithm="winograd", **arguments)

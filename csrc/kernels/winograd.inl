@@ -1,7 +1,10 @@
-/* Winograd's F(4x4, 3x3): six points 0, a, -a, b, -b, infinity along each axis (Lavin and Gray, arXiv:1509.09308).
- * Points near 1 whose squares are exact keep the error low: a = 5/8, b = 3/2. Every lane is a channel.
+/* Winograd's F(4x4, 3x3) and F(2x2, 5x5): six points 0, a, -a, b, -b, infinity along each axis (Lavin and Gray,
+ * arXiv:1509.09308). Points near 1 whose squares are exact keep the error low: a = 5/8, b = 3/2. A tile has `side`
+ * outputs along each axis, a filter 7 - side taps. Every lane is a channel.
  *
  *     y = A'[(G g G') . (B' d B)]A    dg = G'[(A dy A') . (B' d B)]G    ' is the transpose, . goes by element
+ *
+ * A and G take the coefficients of a polynomial to its values at the points; G scales these besides.
  */
 #define A_1 ((REAL)0.625)
 #define B_1 ((REAL)1.5)
@@ -12,6 +15,7 @@
 #define G_B ((REAL)(1. / (4.5 * 1.859375)))      /* 1 / (2 b^2 (b^2 - a^2)) */
 #define UNROLL _Pragma("GCC unroll 6") for
 #define ROLL _Pragma("GCC unroll 1") for /* where 72 addresses at once do not fit the registers */
+#define UNROLLED(n) ((n) > 2 && (n) < 5 && FNN_VEC_BYTES > 16) /* where the code's size is worth it: 3x3 */
 
 /* One axis of each transform: `in` and `out` are the values along it. */
 INLINE void NAME(wino_b)(const NAME(v) in[6], NAME(v) out[6])
@@ -26,50 +30,121 @@ INLINE void NAME(wino_b)(const NAME(v) in[6], NAME(v) out[6])
     out[5] = in[5] - (A_2 + B_2) * in[3] + A_2 * B_2 * in[1];
 }
 
-INLINE void NAME(wino_g)(const NAME(v) in[3], NAME(v) out[6])
+/* n coefficients to the values at the points, those at 0, +-a, +-b times s_0, s_a, s_b. */
+INLINE void NAME(wino_values)(int n, REAL s_0, REAL s_a, REAL s_b, const NAME(v) in[5], NAME(v) out[6])
 {
-    NAME(v) even_a = G_A * in[0] + G_A * A_2 * in[2], even_b = G_B * in[0] + G_B * B_2 * in[2];
-    out[0] = G_0 * in[0];
-    out[1] = even_a + G_A * A_1 * in[1];
-    out[2] = even_a - G_A * A_1 * in[1];
-    out[3] = even_b + G_B * B_1 * in[1];
-    out[4] = even_b - G_B * B_1 * in[1];
-    out[5] = in[2];
+    NAME(v) even_a = s_a * in[0], odd_a = in[1], even_b = s_b * in[0], odd_b = in[1];
+    if (n > 2) even_a += s_a * A_2 * in[2], even_b += s_b * B_2 * in[2];
+    if (n > 3) odd_a += A_2 * in[3], odd_b += B_2 * in[3];
+    if (n > 4) even_a += s_a * (A_2 * A_2) * in[4], even_b += s_b * (B_2 * B_2) * in[4];
+    out[0] = s_0 * in[0];
+    out[1] = even_a + s_a * A_1 * odd_a;
+    out[2] = even_a - s_a * A_1 * odd_a;
+    out[3] = even_b + s_b * B_1 * odd_b;
+    out[4] = even_b - s_b * B_1 * odd_b;
+    out[5] = in[n - 1];
 }
 
-INLINE void NAME(wino_g_t)(const NAME(v) in[6], NAME(v) out[3])
-{
-    NAME(v) sum_a = in[1] + in[2], sum_b = in[3] + in[4];
-    out[0] = G_0 * in[0] + G_A * sum_a + G_B * sum_b;
-    out[1] = G_A * A_1 * (in[1] - in[2]) + G_B * B_1 * (in[3] - in[4]);
-    out[2] = in[5] + G_A * A_2 * sum_a + G_B * B_2 * sum_b;
-}
-
-INLINE void NAME(wino_a)(const NAME(v) in[4], NAME(v) out[6])
-{
-    NAME(v) even_a = in[0] + A_2 * in[2], odd_a = in[1] + A_2 * in[3];
-    NAME(v) even_b = in[0] + B_2 * in[2], odd_b = in[1] + B_2 * in[3];
-    out[0] = in[0];
-    out[1] = even_a + A_1 * odd_a;
-    out[2] = even_a - A_1 * odd_a;
-    out[3] = even_b + B_1 * odd_b;
-    out[4] = even_b - B_1 * odd_b;
-    out[5] = in[3];
-}
-
-INLINE void NAME(wino_a_t)(const NAME(v) in[6], NAME(v) out[4])
+/* The transpose of wino_values. */
+#define LAST(k, x) (n == k + 1 ? in[5] + (x) : (x))
+INLINE void NAME(wino_sums)(int n, REAL s_0, REAL s_a, REAL s_b, const NAME(v) in[6], NAME(v) out[5])
 {
     NAME(v) sum_a = in[1] + in[2], sum_b = in[3] + in[4], dif_a = in[1] - in[2], dif_b = in[3] - in[4];
-    out[0] = in[0] + sum_a + sum_b;
-    out[1] = A_1 * dif_a + B_1 * dif_b;
-    out[2] = A_2 * sum_a + B_2 * sum_b;
-    out[3] = in[5] + A_2 * A_1 * dif_a + B_2 * B_1 * dif_b;
+    out[0] = s_0 * in[0] + s_a * sum_a + s_b * sum_b;
+    out[1] = LAST(1, s_a * A_1 * dif_a) + s_b * B_1 * dif_b;
+    if (n > 2) out[2] = LAST(2, s_a * A_2 * sum_a) + s_b * B_2 * sum_b;
+    if (n > 3) out[3] = LAST(3, s_a * (A_2 * A_1) * dif_a) + s_b * (B_2 * B_1) * dif_b;
+    if (n > 4) out[4] = LAST(4, s_a * (A_2 * A_2) * sum_a) + s_b * (B_2 * B_2) * sum_b;
 }
 
-static void NAME(wino_input)(ptrdiff_t tiles, const REAL *band, ptrdiff_t row, ptrdiff_t pixel, REAL *v,
+/* The n x n vectors at `src`, `row` and `pixel` apart, to the 36 at `dst`. */
+INLINE void NAME(wino_spread)(int n, REAL s_0, REAL s_a, REAL s_b, const REAL *src, ptrdiff_t row, ptrdiff_t pixel,
+                              REAL *dst, ptrdiff_t plane)
+{
+    NAME(v) half[6][5];
+#define COLUMN(s)                                                                                                      \
+    {                                                                                                                  \
+        NAME(v) in[5], out[6];                                                                                         \
+        UNROLL (int r = 0; r < n; r++) in[r] = NAME(load)(src + r * row + s * pixel);                                  \
+        NAME(wino_values)(n, s_0, s_a, s_b, in, out);                                                                  \
+        UNROLL (int r = 0; r < 6; r++) half[r][s] = out[r];                                                            \
+    }
+#define ROW(r)                                                                                                         \
+    {                                                                                                                  \
+        NAME(v) out[6];                                                                                                \
+        NAME(wino_values)(n, s_0, s_a, s_b, half[r], out);                                                             \
+        UNROLL (int s = 0; s < 6; s++) NAME(store)(dst + (6 * r + s) * plane, out[s]);                                 \
+    }
+    if (UNROLLED(n)) {
+        UNROLL (int s = 0; s < n; s++) COLUMN(s)
+        UNROLL (int r = 0; r < 6; r++) ROW(r)
+    } else {
+        ROLL (int s = 0; s < n; s++) COLUMN(s)
+        ROLL (int r = 0; r < 6; r++) ROW(r)
+    }
+#undef COLUMN
+#undef ROW
+}
+
+/* The 36 vectors at `src` to n x n, plus `add`; the first rows x cols go to `dst`. Returns the sum of all, times 0. */
+INLINE NAME(v) NAME(wino_collect)(int n, REAL s_0, REAL s_a, REAL s_b, const REAL *src, ptrdiff_t plane, NAME(v) add,
+                                  ptrdiff_t rows, ptrdiff_t cols, REAL *dst, ptrdiff_t row, ptrdiff_t pixel)
+{
+    NAME(v) half[5][6], in[6], out[5], poison = {0};
+#define COLUMN(s)                                                                                                      \
+    {                                                                                                                  \
+        UNROLL (int r = 0; r < 6; r++) in[r] = NAME(load)(src + (6 * r + s) * plane);                                  \
+        NAME(wino_sums)(n, s_0, s_a, s_b, in, out);                                                                    \
+        UNROLL (int r = 0; r < n; r++) half[r][s] = out[r];                                                            \
+    }
+#define ROW(r)                                                                                                         \
+    {                                                                                                                  \
+        NAME(wino_sums)(n, s_0, s_a, s_b, half[r], out);                                                               \
+        UNROLL (int s = 0; s < n; s++) {                                                                               \
+            out[s] += add;                                                                                             \
+            poison += out[s] * 0;                                                                                      \
+            if (r < rows && s < cols) NAME(store)(dst + r * row + s * pixel, out[s]);                                  \
+        }                                                                                                              \
+    }
+    if (UNROLLED(n)) {
+        UNROLL (int s = 0; s < 6; s++) COLUMN(s)
+        UNROLL (int r = 0; r < n; r++) ROW(r)
+    } else {
+        ROLL (int s = 0; s < 6; s++) COLUMN(s)
+        ROLL (int r = 0; r < n; r++) ROW(r)
+    }
+#undef COLUMN
+#undef ROW
+    return poison;
+}
+
+/* 0 * NaN and 0 * inf are NaN, and stay so in a sum. */
+INLINE int NAME(poisoned)(NAME(v) poison)
+{
+    REAL finite = 0;
+    for (int j = 0; j < LANES; j++) finite += poison[j];
+    return finite != 0;
+}
+
+/* The taps of LANES filters, one vector a tap; of fewer filters, `few` are copied with zeros around them. */
+INLINE void NAME(wino_load_taps)(ptrdiff_t n, const REAL *w, ptrdiff_t ld, const REAL *end, int count,
+                                 NAME(v) taps[32])
+{
+    REAL few[LANES * 32];
+    ptrdiff_t reach = (count + LANES - 1) / LANES * LANES;
+    if (n < LANES || end - w < (LANES - 1) * ld + reach) {
+        memset(few, 0, LANES * reach * sizeof(REAL));
+        for (ptrdiff_t j = 0; j < LANES && j < n; j++) memcpy(few + j * reach, w + j * ld, count * sizeof(REAL));
+        w = few;
+        ld = reach;
+    }
+    ROLL (int first = 0; first < count; first += LANES) NAME(load_transposed)(w + first, ld, taps + first);
+}
+
+static void NAME(wino_input)(int side, ptrdiff_t tiles, const REAL *band, ptrdiff_t row, ptrdiff_t pixel, REAL *v,
                              ptrdiff_t v_ts, ptrdiff_t plane)
 {
-    for (ptrdiff_t t = 0; t < tiles; t++, band += 4 * pixel, v += v_ts) {
+    for (ptrdiff_t t = 0; t < tiles; t++, band += side * pixel, v += v_ts) {
         NAME(v) half[6][6], line[6];
         ROLL (int s = 0; s < 6; s++) {
             UNROLL (int r = 0; r < 6; r++) line[r] = NAME(load)(band + r * row + s * pixel);
@@ -84,114 +159,76 @@ static void NAME(wino_input)(ptrdiff_t tiles, const REAL *band, ptrdiff_t row, p
     }
 }
 
-static void NAME(wino_dy)(ptrdiff_t tiles, const REAL *band, ptrdiff_t row, ptrdiff_t pixel, REAL *m, ptrdiff_t m_ts,
-                          ptrdiff_t plane)
+INLINE void NAME(wino_dy_of)(int side, ptrdiff_t tiles, const REAL *band, ptrdiff_t row, ptrdiff_t pixel, REAL *m,
+                             ptrdiff_t m_ts, ptrdiff_t plane)
 {
-    for (ptrdiff_t t = 0; t < tiles; t++, band += 4 * pixel, m += m_ts) {
-        NAME(v) half[6][4], line[6];
-        UNROLL (int s = 0; s < 4; s++) {
-            UNROLL (int r = 0; r < 4; r++) line[r] = NAME(load)(band + r * row + s * pixel);
-            NAME(v) out[6];
-            NAME(wino_a)(line, out);
-            UNROLL (int r = 0; r < 6; r++) half[r][s] = out[r];
-        }
-        UNROLL (int r = 0; r < 6; r++) {
-            NAME(wino_a)(half[r], line);
-            UNROLL (int s = 0; s < 6; s++) NAME(store)(m + (6 * r + s) * plane, line[s]);
-        }
-    }
+    for (ptrdiff_t t = 0; t < tiles; t++, band += side * pixel, m += m_ts)
+        NAME(wino_spread)(side, 1, 1, 1, band, row, pixel, m, plane);
 }
 
-static int NAME(wino_output)(ptrdiff_t rows, ptrdiff_t cols, const REAL *m, ptrdiff_t m_ts, ptrdiff_t plane,
-                             const REAL *bias, REAL *band, ptrdiff_t row, ptrdiff_t pixel)
+INLINE int NAME(wino_output_of)(int side, ptrdiff_t rows, ptrdiff_t cols, const REAL *m, ptrdiff_t m_ts,
+                                ptrdiff_t plane, const REAL *bias, REAL *band, ptrdiff_t row, ptrdiff_t pixel)
 {
     NAME(v) poison = {0}, add = bias == NULL ? (NAME(v)){0} : NAME(load)(bias);
-    for (ptrdiff_t col = 0; col < cols; col += 4, m += m_ts) {
-        NAME(v) half[4][6], line[6];
-        UNROLL (int s = 0; s < 6; s++) {
-            UNROLL (int r = 0; r < 6; r++) line[r] = NAME(load)(m + (6 * r + s) * plane);
-            NAME(v) out[4];
-            NAME(wino_a_t)(line, out);
-            UNROLL (int r = 0; r < 4; r++) half[r][s] = out[r];
-        }
-        UNROLL (int r = 0; r < 4; r++) {
-            NAME(wino_a_t)(half[r], line);
-            UNROLL (int s = 0; s < 4; s++) {
-                line[s] += add;
-                poison += line[s] * 0;
-                if (r < rows && col + s < cols) NAME(store)(band + r * row + (col + s) * pixel, line[s]);
-            }
-        }
-    }
-    REAL finite = 0; /* 0 * NaN and 0 * inf are NaN, and stay so in a sum */
-    for (int j = 0; j < LANES; j++) finite += poison[j];
-    return finite != 0;
+    for (; cols > 0; cols -= side, m += m_ts, band += side * pixel)
+        poison += NAME(wino_collect)(side, 1, 1, 1, m, plane, add, rows, cols, band, row, pixel);
+    return NAME(poisoned)(poison);
 }
 
-/* The 3x3 taps of LANES filters, one vector a tap, from rows of `ld` elements that may be read LANES long. */
-INLINE void NAME(wino_load_taps)(const REAL *w, ptrdiff_t ld, NAME(v) taps[9])
+INLINE void NAME(wino_filter_of)(int length, ptrdiff_t n, const REAL *w, ptrdiff_t ld, const REAL *end, int flip,
+                                 REAL *u, ptrdiff_t plane)
 {
-    UNROLL (int block = 0; block < (9 + LANES - 1) / LANES; block++) {
-        int first = (block + 1) * LANES <= 9 || LANES > 9 ? block * LANES : 9 - LANES;
-        NAME(v) rows[LANES];
-        NAME(load_transposed)(w + first, ld, rows);
-        _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++)
-            if (first + i < 9) taps[first + i] = rows[i];
+    ptrdiff_t pixel = flip ? -LANES : LANES;
+    for (ptrdiff_t i = 0; i < n; i += LANES, w += LANES * ld, u += LANES) {
+        NAME(v) taps[32];
+        NAME(wino_load_taps)(n - i, w, ld, end, length * length, taps);
+        const REAL *first = (const REAL *)(flip ? taps + length * length - 1 : taps);
+        NAME(wino_spread)(length, G_0, G_A, G_B, first, length * pixel, pixel, u, plane);
     }
 }
 
-static void NAME(wino_filter)(ptrdiff_t n, const REAL *w, ptrdiff_t ld, const REAL *end, int flip, REAL *u,
+INLINE int NAME(wino_dfilter_of)(int length, ptrdiff_t n, const REAL *du, ptrdiff_t plane, REAL *dw)
+{
+    NAME(v) poison = {0}, zero = {0};
+    for (ptrdiff_t i = 0; i < n; i += LANES, du += LANES, dw += length * length * LANES) {
+        REAL taps[25][LANES];
+        poison += NAME(wino_collect)(length, G_0, G_A, G_B, du, plane, zero, length, length, taps[0], length * LANES,
+                                     LANES);
+        for (ptrdiff_t j = 0; j < LANES && j < n - i; j++)
+            for (int t = 0; t < length * length; t++) dw[length * length * j + t] = taps[t][j];
+    }
+    return NAME(poisoned)(poison);
+}
+
+/* The compiler makes each of them for a constant size. */
+static void NAME(wino_dy)(int side, ptrdiff_t tiles, const REAL *band, ptrdiff_t row, ptrdiff_t pixel, REAL *m,
+                          ptrdiff_t m_ts, ptrdiff_t plane)
+{
+    if (side == 4)
+        NAME(wino_dy_of)(4, tiles, band, row, pixel, m, m_ts, plane);
+    else
+        NAME(wino_dy_of)(2, tiles, band, row, pixel, m, m_ts, plane);
+}
+
+static int NAME(wino_output)(int side, ptrdiff_t rows, ptrdiff_t cols, const REAL *m, ptrdiff_t m_ts, ptrdiff_t plane,
+                             const REAL *bias, REAL *band, ptrdiff_t row, ptrdiff_t pixel)
+{
+    if (side == 4) return NAME(wino_output_of)(4, rows, cols, m, m_ts, plane, bias, band, row, pixel);
+    return NAME(wino_output_of)(2, rows, cols, m, m_ts, plane, bias, band, row, pixel);
+}
+
+static void NAME(wino_filter)(int side, ptrdiff_t n, const REAL *w, ptrdiff_t ld, const REAL *end, int flip, REAL *u,
                               ptrdiff_t plane)
 {
-    enum { REACH = LANES > 9 ? LANES : 9 };
-    for (ptrdiff_t i = 0; i < n; i += LANES, w += LANES * ld, u += LANES) {
-        NAME(v) taps[9], half[6][3], line[6];
-        if (n - i >= LANES && end - w >= (LANES - 1) * ld + REACH) {
-            NAME(wino_load_taps)(w, ld, taps);
-        } else {
-            REAL few[LANES * REACH];
-            memset(few, 0, sizeof few);
-            for (ptrdiff_t j = 0; j < LANES && j < n - i; j++) memcpy(few + j * REACH, w + j * ld, 9 * sizeof(REAL));
-            NAME(wino_load_taps)(few, REACH, taps);
-        }
-        UNROLL (int s = 0; s < 3; s++) {
-            NAME(v) column[3];
-            UNROLL (int r = 0; r < 3; r++) column[r] = flip ? taps[8 - 3 * r - s] : taps[3 * r + s];
-            NAME(wino_g)(column, line);
-            UNROLL (int r = 0; r < 6; r++) half[r][s] = line[r];
-        }
-        UNROLL (int r = 0; r < 6; r++) {
-            NAME(wino_g)(half[r], line);
-            UNROLL (int s = 0; s < 6; s++) NAME(store)(u + (6 * r + s) * plane, line[s]);
-        }
-    }
+    if (side == 4)
+        NAME(wino_filter_of)(3, n, w, ld, end, flip, u, plane);
+    else
+        NAME(wino_filter_of)(5, n, w, ld, end, flip, u, plane);
 }
 
-static int NAME(wino_dfilter)(ptrdiff_t n, const REAL *du, ptrdiff_t plane, REAL *dw)
+static int NAME(wino_dfilter)(int side, ptrdiff_t n, const REAL *du, ptrdiff_t plane, REAL *dw)
 {
-    NAME(v) poison = {0};
-    for (ptrdiff_t i = 0; i < n; i += LANES, du += LANES, dw += 9 * LANES) {
-        NAME(v) half[3][6], line[6];
-        REAL taps[9][LANES];
-        UNROLL (int s = 0; s < 6; s++) {
-            UNROLL (int r = 0; r < 6; r++) line[r] = NAME(load)(du + (6 * r + s) * plane);
-            NAME(v) out[3];
-            NAME(wino_g_t)(line, out);
-            UNROLL (int r = 0; r < 3; r++) half[r][s] = out[r];
-        }
-        UNROLL (int r = 0; r < 3; r++) {
-            NAME(wino_g_t)(half[r], line);
-            UNROLL (int s = 0; s < 3; s++) {
-                poison += line[s] * 0;
-                NAME(store)(taps[3 * r + s], line[s]);
-            }
-        }
-        for (ptrdiff_t j = 0; j < LANES && j < n - i; j++)
-            for (int t = 0; t < 9; t++) dw[9 * j + t] = taps[t][j];
-    }
-    REAL finite = 0;
-    for (int j = 0; j < LANES; j++) finite += poison[j];
-    return finite != 0;
+    return side == 4 ? NAME(wino_dfilter_of)(3, n, du, plane, dw) : NAME(wino_dfilter_of)(5, n, du, plane, dw);
 }
 
 static void NAME(to_lanes)(ptrdiff_t pixels, ptrdiff_t channels, const REAL *src, ptrdiff_t ld, const REAL *end,
@@ -239,5 +276,7 @@ static void NAME(from_lanes)(ptrdiff_t pixels, ptrdiff_t channels, const REAL *s
 #undef G_0
 #undef G_A
 #undef G_B
+#undef LAST
 #undef UNROLL
+#undef UNROLLED
 #undef ROLL

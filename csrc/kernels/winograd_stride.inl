@@ -120,31 +120,15 @@ static int NAME(wino2_output)(ptrdiff_t rows, ptrdiff_t cols, const REAL *m, ptr
             }
         }
     }
-    REAL finite = 0; /* 0 * NaN and 0 * inf are NaN, and stay so in a sum */
-    for (int j = 0; j < LANES; j++) finite += poison[j];
-    return finite != 0;
-}
-
-/* The taps of LANES filters, one vector a tap; of fewer filters, `few` are copied with zeros around them. */
-INLINE void NAME(wino2_load_taps)(ptrdiff_t n, const REAL *w, ptrdiff_t ld, const REAL *end, int count,
-                                  NAME(v) taps[16])
-{
-    REAL few[LANES * 16];
-    if (n < LANES || end - w < (LANES - 1) * ld + 16) {
-        memset(few, 0, sizeof few);
-        for (ptrdiff_t j = 0; j < LANES && j < n; j++) memcpy(few + j * 16, w + j * ld, count * sizeof(REAL));
-        w = few;
-        ld = 16;
-    }
-    ROLL (int first = 0; first < count; first += LANES) NAME(load_transposed)(w + first, ld, taps + first);
+    return NAME(poisoned)(poison);
 }
 
 static void NAME(wino2_filter)(ptrdiff_t n, const REAL *w, ptrdiff_t ld, const REAL *end, int taps_h, int taps_w,
                                int flip, REAL *u, ptrdiff_t plane, ptrdiff_t part)
 {
     for (ptrdiff_t i = 0; i < n; i += LANES, w += LANES * ld, u += LANES) {
-        NAME(v) taps[16];
-        NAME(wino2_load_taps)(n - i, w, ld, end, taps_h * taps_w, taps);
+        NAME(v) taps[32];
+        NAME(wino_load_taps)(n - i, w, ld, end, taps_h * taps_w, taps);
         ROLL (int odd = 0; odd < 4; odd++) { /* rows from odd / 2 on, columns from odd % 2 on, every other */
             int top = odd / 2, left = odd % 2, nh = top + 2 < taps_h ? 5 : 4, nw = left + 2 < taps_w ? 5 : 4;
             NAME(v) half[5][2], line[5], zero = {0};
@@ -191,9 +175,7 @@ static int NAME(wino2_dfilter)(ptrdiff_t n, const REAL *du, ptrdiff_t plane, ptr
         for (ptrdiff_t j = 0; j < LANES && j < n - i; j++)
             for (int t = 0; t < count; t++) dw[count * j + t] = taps[t][j];
     }
-    REAL finite = 0;
-    for (int j = 0; j < LANES; j++) finite += poison[j];
-    return finite != 0;
+    return NAME(poisoned)(poison);
 }
 
 #undef A_1

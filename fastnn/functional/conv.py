@@ -34,7 +34,8 @@ def conv2d(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, strid
     stride, dilation: an int or (height, width).
     padding: an int, (height, width), ((top, bottom), (left, right)), "valid" (none), or "same": as much as makes
     y's extents ceil(H/stride) and ceil(W/stride), an odd pixel going to the bottom and the right.
-    algorithm: "auto", "direct", or "winograd" (3x3 with stride 1, 3x3 to 4x4 with stride 2; rounds a little worse).
+    algorithm: "auto", "direct", or "winograd" (rounds a little worse; 3x3 or 5x5 with stride 1, 3x3 to 4x4 with
+    stride 2).
     activation: None, or "relu" for relu(y), to the same bits, without a pass over y of its own.
     out: an array of y's shape to write the result into.
     Returns y: (N, K, P, Q), or (K, P, Q), with P = (H + top + bottom - dilation*(R-1) - 1) // stride + 1.

@@ -103,15 +103,16 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*activate)(int op, float parameter, Py_ssize_t n, const float *x, float *y) noexcept nogil
         void (*activate_grad)(int op, float parameter, Py_ssize_t n, const float *dy, const float *saved,
                               float *dx) noexcept nogil
-        void (*wino_input)(Py_ssize_t tiles, const float *band, Py_ssize_t row, Py_ssize_t pixel, float *v,
+        void (*wino_input)(int side, Py_ssize_t tiles, const float *band, Py_ssize_t row, Py_ssize_t pixel, float *v,
                            Py_ssize_t v_ts, Py_ssize_t plane) noexcept nogil
-        void (*wino_dy)(Py_ssize_t tiles, const float *band, Py_ssize_t row, Py_ssize_t pixel, float *m,
+        void (*wino_dy)(int side, Py_ssize_t tiles, const float *band, Py_ssize_t row, Py_ssize_t pixel, float *m,
                         Py_ssize_t m_ts, Py_ssize_t plane) noexcept nogil
-        int (*wino_output)(Py_ssize_t rows, Py_ssize_t cols, const float *m, Py_ssize_t m_ts, Py_ssize_t plane,
-                           const float *bias, float *band, Py_ssize_t row, Py_ssize_t pixel) noexcept nogil
-        void (*wino_filter)(Py_ssize_t n, const float *w, Py_ssize_t ld, const float *end, int flip, float *u,
+        int (*wino_output)(int side, Py_ssize_t rows, Py_ssize_t cols, const float *m, Py_ssize_t m_ts,
+                           Py_ssize_t plane, const float *bias, float *band, Py_ssize_t row,
+                           Py_ssize_t pixel) noexcept nogil
+        void (*wino_filter)(int side, Py_ssize_t n, const float *w, Py_ssize_t ld, const float *end, int flip, float *u,
                             Py_ssize_t plane) noexcept nogil
-        int (*wino_dfilter)(Py_ssize_t n, const float *du, Py_ssize_t plane, float *dw) noexcept nogil
+        int (*wino_dfilter)(int side, Py_ssize_t n, const float *du, Py_ssize_t plane, float *dw) noexcept nogil
         void (*wino2_input)(Py_ssize_t tiles, const float *band, Py_ssize_t row, Py_ssize_t pixel, int nh, int nw,
                             float *v, Py_ssize_t v_ts, Py_ssize_t plane) noexcept nogil
         void (*wino2_dy)(Py_ssize_t tiles, const float *band, Py_ssize_t row, float *m, Py_ssize_t m_ts,
@@ -229,15 +230,16 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*activate)(int op, double parameter, Py_ssize_t n, const double *x, double *y) noexcept nogil
         void (*activate_grad)(int op, double parameter, Py_ssize_t n, const double *dy, const double *saved,
                               double *dx) noexcept nogil
-        void (*wino_input)(Py_ssize_t tiles, const double *band, Py_ssize_t row, Py_ssize_t pixel, double *v,
+        void (*wino_input)(int side, Py_ssize_t tiles, const double *band, Py_ssize_t row, Py_ssize_t pixel, double *v,
                            Py_ssize_t v_ts, Py_ssize_t plane) noexcept nogil
-        void (*wino_dy)(Py_ssize_t tiles, const double *band, Py_ssize_t row, Py_ssize_t pixel, double *m,
+        void (*wino_dy)(int side, Py_ssize_t tiles, const double *band, Py_ssize_t row, Py_ssize_t pixel, double *m,
                         Py_ssize_t m_ts, Py_ssize_t plane) noexcept nogil
-        int (*wino_output)(Py_ssize_t rows, Py_ssize_t cols, const double *m, Py_ssize_t m_ts, Py_ssize_t plane,
-                           const double *bias, double *band, Py_ssize_t row, Py_ssize_t pixel) noexcept nogil
-        void (*wino_filter)(Py_ssize_t n, const double *w, Py_ssize_t ld, const double *end, int flip, double *u,
-                            Py_ssize_t plane) noexcept nogil
-        int (*wino_dfilter)(Py_ssize_t n, const double *du, Py_ssize_t plane, double *dw) noexcept nogil
+        int (*wino_output)(int side, Py_ssize_t rows, Py_ssize_t cols, const double *m, Py_ssize_t m_ts,
+                           Py_ssize_t plane, const double *bias, double *band, Py_ssize_t row,
+                           Py_ssize_t pixel) noexcept nogil
+        void (*wino_filter)(int side, Py_ssize_t n, const double *w, Py_ssize_t ld, const double *end, int flip,
+                            double *u, Py_ssize_t plane) noexcept nogil
+        int (*wino_dfilter)(int side, Py_ssize_t n, const double *du, Py_ssize_t plane, double *dw) noexcept nogil
         void (*wino2_input)(Py_ssize_t tiles, const double *band, Py_ssize_t row, Py_ssize_t pixel, int nh, int nw,
                             double *v, Py_ssize_t v_ts, Py_ssize_t plane) noexcept nogil
         void (*wino2_dy)(Py_ssize_t tiles, const double *band, Py_ssize_t row, double *m, Py_ssize_t m_ts,

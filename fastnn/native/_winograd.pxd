@@ -6,12 +6,12 @@ cdef enum:
     CHAIN = 64          # channels (or tiles) whose products are summed in one chain; the chains are added after
     PLANE_PAD = 32      # elements between planes, so that the stores of a tile do not meet in one set of the cache
 
-# A convolution cut into tiles of 4x4 outputs: y (n, groups*k, p, q) from x (n, groups*c, h, w). Filter (k, c) of a
-# group is the taps at weight + k*weight_ks + c*weight_cs, in reverse order if `flip`. Tap (r, s) of output (i, j) reads
-# x at row (i*num + r*dilation_h - pad_top) / den, where that is whole, and at the column likewise.
+# A convolution cut into tiles of 4x4 or 2x2 outputs: y (n, groups*k, p, q) from x (n, groups*c, h, w). Filter (k, c)
+# of a group is the taps at weight + k*weight_ks + c*weight_cs, in reverse order if `flip`. Tap (r, s) of output (i, j)
+# reads x at row (i*num + r*dilation_h - pad_top) / den, where that is whole, and at the column likewise.
 #
-# One of three: 3x3 taps with stride 1 and any dilation, F(4x4,3x3), its input gradient too; 3 or 4 taps with stride 2
-# (num = 2), F(4x4,2x2); and the latter's input gradient (den = 2).
+# One of three: 3x3 or 5x5 taps with stride 1 and any dilation, F(4x4,3x3) or F(2x2,5x5), their input gradients too;
+# 3 or 4 taps with stride 2 (num = 2), F(4x4,2x2); and the latter's input gradient (den = 2).
 #
 # With dilation, outputs fall into phases: those of a phase are `dilation` apart, and read pixels as far apart, as a
 # plain convolution would. A tile lies in one phase. With stride 2, the even and the odd taps of each axis are kernels
@@ -28,6 +28,7 @@ cdef struct Tiling:
     Py_ssize_t weight_ks, weight_cs
     bint flip
     bint relu                       # y is max(0, sum)
+    int side                        # outputs of a tile along an axis
     int axis, points                # along an axis, in all
     Py_ssize_t parts
     Py_ssize_t views                # of the pixels of a tile, shifted by 0 or 1 along each axis
@@ -46,7 +47,7 @@ cdef struct Tiling:
     Py_ssize_t segment, segments    # tiles of a phase of columns in a unit, units of a row of tiles
     Py_ssize_t unit                 # tiles of a unit, at most
     Py_ssize_t units, tiles
-    Py_ssize_t chains               # blocks of CHAIN channels
+    Py_ssize_t chains, chain        # blocks of CHAIN channels; whole vectors of the widest
     Py_ssize_t panels, panel        # of output channels; the widest
     Py_ssize_t band                 # elements of scratch for the rows of a unit
     int itemsize, threads
@@ -89,3 +90,14 @@ cdef Py_ssize_t band_row(Py_ssize_t pixels, int itemsize) noexcept nogil
 cdef void transform_input(const Tiling *s, const real *x, const real *end, Py_ssize_t index, Py_ssize_t channel,
                           Py_ssize_t channels, real *band, real *v, Py_ssize_t width, Py_ssize_t plane,
                           Py_ssize_t view_size) noexcept nogil
+
+# Where the filters and biases of a group are (of float or double).
+cdef struct Filters:
+    const void *weight
+    const void *end         # of all groups' filters
+    const void *bias        # or NULL
+
+# The tiles of a unit of y that hold a value that is not finite, by the definition, for filters k0 to k1. A finite value
+# is right already: nothing that is not finite went into it. Returns 1 where memory is not to be had.
+cdef int recompute(const Tiling *s, const Filters *f, const real *x, real *y, Unit u, Py_ssize_t row, Py_ssize_t k0,
+                   Py_ssize_t k1) noexcept nogil

@@ -1,15 +1,16 @@
 """How a convolution is cut into Winograd tiles, and the transform of its images (see csrc/kernels/winograd*.inl)."""
 
+from libc.math cimport isfinite
 from libc.string cimport memset
 
-from ._kernels cimport lanes, round_up, tile_width
-from ._runtime cimport gemm_ns, threads_for
+from ._kernels cimport gemm, lanes, round_up, tile_width
+from ._runtime cimport fnn_alloc, fnn_free, gemm_ns, threads_for
 from ._winograd_kernels cimport to_lanes, wino2_input, wino_input
 
 cdef enum:
     LONGEST = 32           # tiles of a unit at most, but one a phase: the band of a unit stays near L1
-    TILE_COST = 480        # one of the two transforms of a tile, a vector of channels
-    FILTER_COST = 340      # the transform of a vector of filters
+    TILE_COST = 400        # one of the two transforms of a tile, a vector of channels
+    FILTER_COST = 300      # the transform of a vector of filters
     GATHER_ROWS = 4        # a direct convolution costs as if it had so many more output channels,
     TRANSPOSE_ROWS = 16    # and its weight gradient so many
 
@@ -25,7 +26,7 @@ cdef Tiling tile_forward(const Py_ssize_t *x, const Py_ssize_t *weight, const Py
     s.weight_ks, s.weight_cs, s.flip = s.kernel_h * s.kernel_w * weight[1], s.kernel_h * s.kernel_w, False
     read_plainly(&s)
     if stride == 2:
-        s.axis, s.parts, s.views, s.view_w = 5, 4, 4, 2
+        s.axis, s.side, s.parts, s.views, s.view_w = 5, 4, 4, 4, 2
         s.rows, s.row_step, s.apart_h, s.apart_w = 6 + s.kernel_h, 1, 2, 2
         for i in range(2):
             s.points_h[i] = s.seen_h[i] = points_of(s.kernel_h, i)
@@ -45,7 +46,7 @@ cdef Tiling tile_input(const Py_ssize_t *dy, const Py_ssize_t *weight, const Py_
     s.weight_ks, s.weight_cs, s.flip = s.kernel_h * s.kernel_w, s.kernel_h * s.kernel_w * weight[1], True
     read_plainly(&s)
     if stride == 2:
-        s.axis, s.parts, s.row_step, s.apart_w = 5, 4, 1, 1
+        s.axis, s.side, s.parts, s.row_step, s.apart_w = 5, 4, 4, 1, 1
         s.outs_h, s.outs_w = min(<Py_ssize_t>2, s.p), min(<Py_ssize_t>2, s.q)
         s.spacing_h = s.spacing_w = 2
         s.views = phases_of_outputs(s.kernel_h, s.pad_top, &s.first_row, s.part_h, s.shift_h, s.points_h, s.seen_h)
@@ -58,7 +59,7 @@ cdef Tiling tile_input(const Py_ssize_t *dy, const Py_ssize_t *weight, const Py_
 
 cdef void read_plainly(Tiling *s) noexcept nogil:
     """Stride 1."""
-    s.axis, s.parts, s.views, s.view_w, s.outs_h, s.outs_w = 6, 1, 1, 1, 1, 1
+    s.axis, s.side, s.parts, s.views, s.view_w, s.outs_h, s.outs_w = 6, <int>(7 - s.kernel_h), 1, 1, 1, 1, 1
     s.part_h[0] = s.part_w[0] = s.shift_h[0] = s.shift_w[0] = 0
     s.points_h[0] = s.points_w[0] = 6
     s.spacing_h, s.spacing_w = s.dilation_h, s.dilation_w
@@ -95,8 +96,8 @@ cdef void cut(Tiling *s, int itemsize) noexcept nogil:
     cdef Py_ssize_t vectors = (s.k + lanes(itemsize) - 1) // lanes(itemsize), longest
     s.points = s.axis * s.axis
     s.phases_h, s.phases_w = min(s.dilation_h, s.p), min(s.dilation_w, s.q)
-    s.tile_rows = s.phases_h * (((s.p + s.spacing_h - 1) // s.spacing_h + 3) // 4)
-    s.tile_cols = ((s.q + s.spacing_w - 1) // s.spacing_w + 3) // 4
+    s.tile_rows = s.phases_h * (((s.p + s.spacing_h - 1) // s.spacing_h + s.side - 1) // s.side)
+    s.tile_cols = ((s.q + s.spacing_w - 1) // s.spacing_w + s.side - 1) // s.side
     longest = max(<Py_ssize_t>1, LONGEST // max(s.phases_w, s.num, s.den))
     s.segments = (s.tile_cols + longest - 1) // longest
     s.segment = (s.tile_cols + s.segments - 1) // s.segments
@@ -104,7 +105,7 @@ cdef void cut(Tiling *s, int itemsize) noexcept nogil:
     s.unit = s.phases_w * s.segment
     s.units = s.n * s.tile_rows * s.segments
     s.tiles = s.n * s.tile_rows * s.phases_w * s.tile_cols
-    s.chains = (s.c + CHAIN - 1) // CHAIN
+    s.chains, s.chain = (s.c + CHAIN - 1) // CHAIN, min(round_up(s.c, lanes(itemsize)), <Py_ssize_t>CHAIN)
     s.itemsize, s.relu = itemsize, False
     s.threads = threads_for(gemm_ns(winograd_cost(s, s.c, s.k, s.outs_h * s.outs_w) * lanes(itemsize)),
                             max(s.units, vectors))
@@ -113,7 +114,7 @@ cdef void cut(Tiling *s, int itemsize) noexcept nogil:
         s.panels = max(s.panels, min(<Py_ssize_t>s.threads, vectors))
     s.panel = lanes(itemsize) * ((vectors + s.panels - 1) // s.panels)
     s.band = max(s.rows * band_row(band_pixels(s, s.segment), itemsize),
-                 16 * s.spacing_w * s.segment * lanes(itemsize))
+                 s.side * s.side * s.spacing_w * s.segment * lanes(itemsize))
 
 
 cdef double products(const Tiling *s) noexcept nogil:
@@ -159,8 +160,8 @@ cdef Unit unit_at(const Tiling *s, Py_ssize_t index) noexcept nogil:
     u.tiles = s.phases_w * u.along
     u.first = s.phases_w * (tile_row * s.tile_cols + tile_col)
     tile_row %= s.tile_rows
-    u.row = tile_row // s.phases_h * 4 * s.spacing_h + tile_row % s.phases_h
-    u.col = 4 * s.spacing_w * tile_col
+    u.row = tile_row // s.phases_h * s.side * s.spacing_h + tile_row % s.phases_h
+    u.col = s.side * s.spacing_w * tile_col
     return u
 
 
@@ -172,7 +173,7 @@ cdef Py_ssize_t panel_start(const Tiling *s, Py_ssize_t panel) noexcept nogil:
 
 cdef Py_ssize_t band_pixels(const Tiling *s, Py_ssize_t along) noexcept nogil:
     """Columns of pixels that `along` tiles of each phase read."""
-    return s.apart_w * (4 * along + s.axis - 5) + s.phases_w * s.view_w
+    return s.apart_w * (s.side * along + s.axis - s.side - 1) + s.phases_w * s.view_w
 
 
 cdef Py_ssize_t band_row(Py_ssize_t pixels, int itemsize) noexcept nogil:
@@ -209,10 +210,79 @@ cdef void transform_input(const Tiling *s, const real *x, const real *end, Py_ss
                   u.col * s.num // s.den + s.first_col, s.rows, s.row_step, pixels, band)
         if s.parts == 1:
             for phase in range(s.phases_w):
-                wino_input(u.along, band + phase * lane, pitch, s.apart_w * lane, v + phase * u.along * width + j,
-                           width, plane)
+                wino_input(s.side, u.along, band + phase * lane, pitch, s.apart_w * lane,
+                           v + phase * u.along * width + j, width, plane)
         else:
             for view in range(s.views):
                 wino2_input(u.along, band + view // s.view_w * pitch + view % s.view_w * lane, s.apart_h * pitch,
                             s.apart_w * lane, s.seen_h[view // s.view_w], s.seen_w[view % s.view_w],
                             v + view * view_size + j, width, plane)
+
+
+# ---- Tiles that met a NaN or an infinity
+
+
+cdef int recompute(const Tiling *s, const Filters *f, const real *x, real *y, Unit u, Py_ssize_t row, Py_ssize_t k0,
+                   Py_ssize_t k1) noexcept nogil:
+    cdef Py_ssize_t tile, col
+    cdef real *scratch = <real *>fnn_alloc(16 * (s.c + 2 * (k1 - k0)) * sizeof(real))
+    if scratch == NULL:
+        return 1
+    y += u.n * s.groups * s.k * s.p * s.q
+    x += u.n * s.groups * s.c * s.h * s.w
+    for tile in range(u.tiles * s.outs_w):
+        col = u.col + tile // u.along + s.side * s.spacing_w * (tile % u.along)
+        if not all_finite(s, y, u.row + row, col, k0, k1):
+            direct_tile(s, f, x, y, u.row + row, col, k0, k1, scratch, scratch + 16 * s.c,
+                        scratch + 16 * (s.c + k1 - k0))
+    fnn_free(scratch)
+    return 0
+
+
+cdef bint all_finite(const Tiling *s, const real *y, Py_ssize_t row, Py_ssize_t col, Py_ssize_t k0,
+                     Py_ssize_t k1) noexcept nogil:
+    cdef Py_ssize_t k, p, q
+    for k in range(k0, k1):
+        for p in range(in_phase(row, s.p, s.spacing_h, s.side)):
+            for q in range(in_phase(col, s.q, s.spacing_w, s.side)):
+                if not isfinite(y[(k * s.p + row + p * s.spacing_h) * s.q + col + q * s.spacing_w]):
+                    return False
+    return True
+
+
+cdef void direct_tile(const Tiling *s, const Filters *f, const real *x, real *y, Py_ssize_t row, Py_ssize_t col,
+                      Py_ssize_t k0, Py_ssize_t k1, real *pixels, real *sums, real *out) noexcept nogil:
+    """One tap after the other, on those of the tile's outputs where it lies on the image: outside, not even infinity
+    times zero is added."""
+    cdef const real *bias = <const real *>f.bias
+    cdef Py_ssize_t[16] seen
+    cdef Py_ssize_t tap, i, k, c, h, w, n, tile_cols = tile_width(sizeof(real)), taps = s.kernel_h * s.kernel_w
+    cdef Py_ssize_t side = s.side, count = s.side * s.side
+    cdef Py_ssize_t rows = in_phase(row, s.p, s.spacing_h, s.side)
+    cdef Py_ssize_t cols = in_phase(col, s.q, s.spacing_w, s.side)
+    for k in range(k1 - k0):
+        for i in range(count):
+            out[k * 16 + i] = bias[k0 + k] if bias != NULL else 0
+    for tap in range(taps):
+        n = 0
+        for i in range(count):
+            h = source(s, (row + i // side * s.spacing_h) * s.num + tap // s.kernel_w * s.dilation_h - s.pad_top, s.h)
+            w = source(s, (col + i % side * s.spacing_w) * s.num + tap % s.kernel_w * s.dilation_w - s.pad_left, s.w)
+            if h >= 0 and w >= 0:
+                seen[n] = i
+                for c in range(s.c):
+                    pixels[c * 16 + n] = x[(c * s.h + h) * s.w + w]
+                n += 1
+        for i in range((n + tile_cols - 1) // tile_cols):
+            gemm(k1 - k0, min(n - i * tile_cols, tile_cols), s.c,
+                 <const real *>f.weight + k0 * s.weight_ks + (taps - 1 - tap if s.flip else tap), s.weight_ks,
+                 s.weight_cs, pixels + i * tile_cols, <Py_ssize_t>16, <const real *>NULL, <Py_ssize_t>0, <Py_ssize_t>0,
+                 sums + i * tile_cols, <Py_ssize_t>16)
+        for k in range(k1 - k0):
+            for i in range(n):
+                out[k * 16 + seen[i]] += sums[k * 16 + i]
+    for k in range(k1 - k0):
+        for i in range(count):
+            h, w = i // side, i % side
+            if h < rows and w < cols:
+                y[((k0 + k) * s.p + row + h * s.spacing_h) * s.q + col + w * s.spacing_w] = out[k * 16 + i]

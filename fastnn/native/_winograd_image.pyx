@@ -1,11 +1,12 @@
 """Winograd convolution of images: the forward pass, and the input gradient with the filters turned around."""
 
 from cython.parallel cimport prange, threadid
-from libc.math cimport isfinite
 
-from ._kernels cimport FNN_RELU, activate, gemm, lanes, round_up, tile_width
-from ._runtime cimport fnn_alloc, fnn_free, real
-from ._winograd cimport CHAIN, PLANE_PAD, Tiling, Unit, in_phase, panel_start, source, transform_input, unit_at
+from ._kernels cimport FNN_RELU, activate, gemm, lanes, round_up
+from ._runtime cimport real
+from ._winograd cimport (
+    CHAIN, PLANE_PAD, Filters, Tiling, Unit, in_phase, panel_start, recompute, transform_input, unit_at,
+)
 from ._winograd_kernels cimport from_lanes, wino2_filter, wino2_output, wino_filter, wino_output
 
 cdef enum:
@@ -13,13 +14,6 @@ cdef enum:
     BLOCK_STRIDE = 32
     APART_BYTES = 1 << 21   # that each thread makes for itself, rather than share
     APART_THREADS = 8
-
-# Where the filters and biases of a group are (of float or double).
-cdef struct Filters:
-    const void *weight
-    const void *end         # of all groups' filters
-    const void *bias        # or NULL
-
 
 # Elements of scratch: of the planes of the three matrices, of what all threads share, and of each thread's own.
 cdef struct Scratch:
@@ -39,7 +33,7 @@ cdef Scratch divide(const Tiling *s) noexcept nogil:
     d.block = max((BLOCK if s.parts == 1 else BLOCK_STRIDE) // s.unit, <Py_ssize_t>1)
     if not d.filters_once:
         tiles = d.block * s.unit
-    d.u_plane, d.v_plane = CHAIN * s.panel + PLANE_PAD, tiles * CHAIN + PLANE_PAD
+    d.u_plane, d.v_plane = s.chain * s.panel + PLANE_PAD, tiles * s.chain + PLANE_PAD
     d.m_plane = tiles * s.panel + PLANE_PAD
     d.u_chain, d.v_chain, d.m_out = s.parts * s.points * d.u_plane, s.points * d.v_plane, s.points * d.m_plane
     d.v_view = s.chains * d.v_chain
@@ -123,7 +117,7 @@ cdef int carry(const Tiling *s, const Filters *f, const Scratch *d, const real *
         for chain in range(s.chains):
             for i in range(unit, last):
                 transform_input(s, x, x_end, i, chain * CHAIN, min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN), band,
-                                v + chain * d.v_chain + (unit_at(s, i).first - base) * CHAIN, CHAIN, d.v_plane,
+                                v + chain * d.v_chain + (unit_at(s, i).first - base) * s.chain, s.chain, d.v_plane,
                                 d.v_view)
         for panel in range(s.panels):
             for row in range(s.outs_h):
@@ -173,7 +167,7 @@ cdef void transform_chain(const Tiling *s, const Scratch *d, const real *x, cons
     """One block of channels of one unit."""
     cdef Py_ssize_t unit = task // s.chains, chain = task % s.chains
     transform_input(s, x, x_end, unit, chain * CHAIN, min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN), band,
-                    v + chain * d.v_chain + unit_at(s, unit).first * CHAIN, CHAIN, d.v_plane, d.v_view)
+                    v + chain * d.v_chain + unit_at(s, unit).first * s.chain, s.chain, d.v_plane, d.v_view)
 
 
 cdef int carry_panel(const Tiling *s, const Filters *f, const Scratch *d, const real *x, real *y, const real *v,
@@ -198,17 +192,22 @@ cdef int carry_panel(const Tiling *s, const Filters *f, const Scratch *d, const 
 
 cdef void transform_filters(const Tiling *s, const Filters *f, Py_ssize_t panel, Py_ssize_t chain, real *u,
                             Py_ssize_t plane) noexcept nogil:
-    """A panel of filters on a block of channels: u[part*points*plane + xi*plane + channel*s.panel + filter]."""
-    cdef Py_ssize_t k0 = panel_start(s, panel), k = panel_start(s, panel + 1) - k0, _c
-    cdef const real *w = <const real *>f.weight + k0 * s.weight_ks + chain * CHAIN * s.weight_cs
-    for _c in range(min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN)):
-        if s.parts == 1:
-            wino_filter(k, w, s.weight_ks, <const real *>f.end, s.flip, u, plane)
-        else:
-            wino2_filter(k, w, s.weight_ks, <const real *>f.end, s.kernel_h, s.kernel_w, s.flip, u, plane,
-                         s.points * plane)
-        w += s.weight_cs
-        u += s.panel
+    """A panel of filters on a block of channels: u[part*points*plane + xi*plane + channel*s.panel + filter]. Filters
+    of one channel may lie pages apart: then a vector of them on all channels before the next, for more lines would not
+    fit L1."""
+    cdef Py_ssize_t k0 = panel_start(s, panel), k = panel_start(s, panel + 1) - k0, vector, j, c
+    cdef Py_ssize_t width = k if s.flip else lanes(sizeof(real))
+    cdef const real *w
+    for vector in range((k + width - 1) // width):
+        j = vector * width
+        w = <const real *>f.weight + (k0 + j) * s.weight_ks + chain * CHAIN * s.weight_cs
+        for c in range(min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN)):
+            if s.parts == 1:
+                wino_filter(s.side, min(k - j, width), w + c * s.weight_cs, s.weight_ks, <const real *>f.end, s.flip,
+                            u + c * s.panel + j, plane)
+            else:
+                wino2_filter(min(k - j, width), w + c * s.weight_cs, s.weight_ks, <const real *>f.end, s.kernel_h,
+                             s.kernel_w, s.flip, u + c * s.panel + j, plane, s.points * plane)
 
 
 cdef void multiply(const Tiling *s, const Scratch *d, Py_ssize_t panel, Py_ssize_t chain, Py_ssize_t row,
@@ -237,7 +236,7 @@ cdef void multiply_part(const Tiling *s, const Scratch *d, Py_ssize_t panel, Py_
         for j in range(points_w):
             xi = i * s.axis + j
             sums = m + xi * d.m_plane
-            gemm(tiles, cols, taps, v + xi * d.v_plane, <Py_ssize_t>CHAIN, <Py_ssize_t>1, u + xi * d.u_plane, s.panel,
+            gemm(tiles, cols, taps, v + xi * d.v_plane, s.chain, <Py_ssize_t>1, u + xi * d.u_plane, s.panel,
                  <const real *>NULL if first else sums, s.panel, <Py_ssize_t>2, sums, s.panel)
 
 
@@ -246,8 +245,9 @@ cdef int write_output(const Tiling *s, const Scratch *d, const Filters *f, const
     """A unit of y, in one phase of its rows, for a panel of filters; returns 1 where memory is not to be had."""
     cdef Unit u = unit_at(s, index)
     cdef Py_ssize_t k0 = panel_start(s, panel), k1 = panel_start(s, panel + 1), k, r, j
-    cdef Py_ssize_t rows = in_phase(u.row + row, s.p, s.spacing_h, <Py_ssize_t>4), count
-    cdef Py_ssize_t cols = min(s.q - u.col, 4 * s.spacing_w * u.along), width = lanes(sizeof(real)), image = s.p * s.q
+    cdef Py_ssize_t rows = in_phase(u.row + row, s.p, s.spacing_h, s.side), count
+    cdef Py_ssize_t cols = min(s.q - u.col, s.side * s.spacing_w * u.along), width = lanes(sizeof(real))
+    cdef Py_ssize_t image = s.p * s.q
     cdef const real *bias = <const real *>f.bias
     cdef real few[16]
     cdef int poisoned = 0
@@ -283,9 +283,9 @@ cdef int transform_output(const Tiling *s, const Scratch *d, const Unit *u, Py_s
     cdef Py_ssize_t width = lanes(sizeof(real)), phase, cols, i, j
     cdef int poisoned = 0
     for phase in range(s.phases_w * s.outs_w):
-        cols = in_phase(u.col + phase, s.q, s.spacing_w, 4 * u.along)
+        cols = in_phase(u.col + phase, s.q, s.spacing_w, s.side * u.along)
         if s.parts == 1:
-            poisoned |= wino_output(rows, cols, m + phase * u.along * s.panel, s.panel, d.m_plane, bias,
+            poisoned |= wino_output(s.side, rows, cols, m + phase * u.along * s.panel, s.panel, d.m_plane, bias,
                                     band + phase * width, pitch, s.spacing_w * width)
         else:
             i = s.part_h[row] if s.den == 2 else 0
@@ -293,72 +293,3 @@ cdef int transform_output(const Tiling *s, const Scratch *d, const Unit *u, Py_s
             poisoned |= wino2_output(rows, cols, m + phase * d.m_out, s.panel, d.m_plane, s.points_h[i], s.points_w[j],
                                      bias, band + phase * width, pitch, s.spacing_w * width)
     return poisoned
-
-
-# ---- Tiles that met a NaN or an infinity
-
-
-cdef int recompute(const Tiling *s, const Filters *f, const real *x, real *y, Unit u, Py_ssize_t row, Py_ssize_t k0,
-                   Py_ssize_t k1) noexcept nogil:
-    """The tiles of a unit that hold a value that is not finite, by the definition. A finite value is right already:
-    nothing that is not finite went into it. Returns 1 where memory is not to be had."""
-    cdef Py_ssize_t tile, col
-    cdef real *scratch = <real *>fnn_alloc(16 * (s.c + 2 * (k1 - k0)) * sizeof(real))
-    if scratch == NULL:
-        return 1
-    y += u.n * s.groups * s.k * s.p * s.q
-    x += u.n * s.groups * s.c * s.h * s.w
-    for tile in range(u.tiles * s.outs_w):
-        col = u.col + tile // u.along + 4 * s.spacing_w * (tile % u.along)
-        if not all_finite(s, y, u.row + row, col, k0, k1):
-            direct_tile(s, f, x, y, u.row + row, col, k0, k1, scratch, scratch + 16 * s.c,
-                        scratch + 16 * (s.c + k1 - k0))
-    fnn_free(scratch)
-    return 0
-
-
-cdef bint all_finite(const Tiling *s, const real *y, Py_ssize_t row, Py_ssize_t col, Py_ssize_t k0,
-                     Py_ssize_t k1) noexcept nogil:
-    cdef Py_ssize_t k, p, q
-    for k in range(k0, k1):
-        for p in range(in_phase(row, s.p, s.spacing_h, <Py_ssize_t>4)):
-            for q in range(in_phase(col, s.q, s.spacing_w, <Py_ssize_t>4)):
-                if not isfinite(y[(k * s.p + row + p * s.spacing_h) * s.q + col + q * s.spacing_w]):
-                    return False
-    return True
-
-
-cdef void direct_tile(const Tiling *s, const Filters *f, const real *x, real *y, Py_ssize_t row, Py_ssize_t col,
-                      Py_ssize_t k0, Py_ssize_t k1, real *pixels, real *sums, real *out) noexcept nogil:
-    """One tap after the other, on those of the 16 outputs where it lies on the image: outside, not even infinity times
-    zero is added."""
-    cdef const real *bias = <const real *>f.bias
-    cdef Py_ssize_t[16] seen
-    cdef Py_ssize_t tap, i, k, c, h, w, n, tile_cols = tile_width(sizeof(real)), taps = s.kernel_h * s.kernel_w
-    cdef Py_ssize_t rows = in_phase(row, s.p, s.spacing_h, <Py_ssize_t>4)
-    cdef Py_ssize_t cols = in_phase(col, s.q, s.spacing_w, <Py_ssize_t>4)
-    for k in range(k1 - k0):
-        for i in range(16):
-            out[k * 16 + i] = bias[k0 + k] if bias != NULL else 0
-    for tap in range(taps):
-        n = 0
-        for i in range(16):
-            h = source(s, (row + i // 4 * s.spacing_h) * s.num + tap // s.kernel_w * s.dilation_h - s.pad_top, s.h)
-            w = source(s, (col + i % 4 * s.spacing_w) * s.num + tap % s.kernel_w * s.dilation_w - s.pad_left, s.w)
-            if h >= 0 and w >= 0:
-                seen[n] = i
-                for c in range(s.c):
-                    pixels[c * 16 + n] = x[(c * s.h + h) * s.w + w]
-                n += 1
-        for i in range((n + tile_cols - 1) // tile_cols):
-            gemm(k1 - k0, min(n - i * tile_cols, tile_cols), s.c,
-                 <const real *>f.weight + k0 * s.weight_ks + (taps - 1 - tap if s.flip else tap), s.weight_ks,
-                 s.weight_cs, pixels + i * tile_cols, <Py_ssize_t>16, <const real *>NULL, <Py_ssize_t>0, <Py_ssize_t>0,
-                 sums + i * tile_cols, <Py_ssize_t>16)
-        for k in range(k1 - k0):
-            for i in range(n):
-                out[k * 16 + seen[i]] += sums[k * 16 + i]
-    for k in range(k1 - k0):
-        for i in range(16):
-            if i // 4 < rows and i % 4 < cols:
-                y[((k0 + k) * s.p + row + i // 4 * s.spacing_h) * s.q + col + i % 4 * s.spacing_w] = out[k * 16 + i]

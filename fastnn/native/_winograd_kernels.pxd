@@ -3,44 +3,44 @@
 from ._runtime cimport isa, real
 
 
-cdef inline void wino_input(Py_ssize_t tiles, const real *band, Py_ssize_t row, Py_ssize_t pixel, real *v,
+cdef inline void wino_input(int side, Py_ssize_t tiles, const real *band, Py_ssize_t row, Py_ssize_t pixel, real *v,
                             Py_ssize_t v_ts, Py_ssize_t plane) noexcept nogil:
     if real is float:
-        isa.f32.wino_input(tiles, band, row, pixel, v, v_ts, plane)
+        isa.f32.wino_input(side, tiles, band, row, pixel, v, v_ts, plane)
     else:
-        isa.f64.wino_input(tiles, band, row, pixel, v, v_ts, plane)
+        isa.f64.wino_input(side, tiles, band, row, pixel, v, v_ts, plane)
 
 
-cdef inline void wino_dy(Py_ssize_t tiles, const real *band, Py_ssize_t row, Py_ssize_t pixel, real *m,
+cdef inline void wino_dy(int side, Py_ssize_t tiles, const real *band, Py_ssize_t row, Py_ssize_t pixel, real *m,
                          Py_ssize_t m_ts, Py_ssize_t plane) noexcept nogil:
     if real is float:
-        isa.f32.wino_dy(tiles, band, row, pixel, m, m_ts, plane)
+        isa.f32.wino_dy(side, tiles, band, row, pixel, m, m_ts, plane)
     else:
-        isa.f64.wino_dy(tiles, band, row, pixel, m, m_ts, plane)
+        isa.f64.wino_dy(side, tiles, band, row, pixel, m, m_ts, plane)
 
 
-cdef inline int wino_output(Py_ssize_t rows, Py_ssize_t cols, const real *m, Py_ssize_t m_ts, Py_ssize_t plane,
-                            const real *bias, real *band, Py_ssize_t row,
+cdef inline int wino_output(int side, Py_ssize_t rows, Py_ssize_t cols, const real *m, Py_ssize_t m_ts,
+                            Py_ssize_t plane, const real *bias, real *band, Py_ssize_t row,
                             Py_ssize_t pixel) noexcept nogil:
     if real is float:
-        return isa.f32.wino_output(rows, cols, m, m_ts, plane, bias, band, row, pixel)
+        return isa.f32.wino_output(side, rows, cols, m, m_ts, plane, bias, band, row, pixel)
     else:
-        return isa.f64.wino_output(rows, cols, m, m_ts, plane, bias, band, row, pixel)
+        return isa.f64.wino_output(side, rows, cols, m, m_ts, plane, bias, band, row, pixel)
 
 
-cdef inline void wino_filter(Py_ssize_t n, const real *w, Py_ssize_t ld, const real *end, int flip, real *u,
+cdef inline void wino_filter(int side, Py_ssize_t n, const real *w, Py_ssize_t ld, const real *end, int flip, real *u,
                              Py_ssize_t plane) noexcept nogil:
     if real is float:
-        isa.f32.wino_filter(n, w, ld, end, flip, u, plane)
+        isa.f32.wino_filter(side, n, w, ld, end, flip, u, plane)
     else:
-        isa.f64.wino_filter(n, w, ld, end, flip, u, plane)
+        isa.f64.wino_filter(side, n, w, ld, end, flip, u, plane)
 
 
-cdef inline int wino_dfilter(Py_ssize_t n, const real *du, Py_ssize_t plane, real *dw) noexcept nogil:
+cdef inline int wino_dfilter(int side, Py_ssize_t n, const real *du, Py_ssize_t plane, real *dw) noexcept nogil:
     if real is float:
-        return isa.f32.wino_dfilter(n, du, plane, dw)
+        return isa.f32.wino_dfilter(side, n, du, plane, dw)
     else:
-        return isa.f64.wino_dfilter(n, du, plane, dw)
+        return isa.f64.wino_dfilter(side, n, du, plane, dw)
 
 
 cdef inline void wino2_input(Py_ssize_t tiles, const real *band, Py_ssize_t row, Py_ssize_t pixel, int nh, int nw,

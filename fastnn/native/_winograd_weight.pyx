@@ -17,10 +17,10 @@ cdef enum:
     SPAN_BYTES = 8 << 20     # of the transformed images and gradients of one span of tiles, unless that makes it
     SPAN_TILES = 128         # shorter than this
 
-# The blocks of the two transforms: CHAIN filters wide, and a panel of channels wide.
+# The blocks of the two transforms: up to CHAIN filters wide, and a panel of channels wide.
 cdef struct Blocks:
     Py_ssize_t ks, cs                       # how many
-    Py_ssize_t panel                        # channels of a block
+    Py_ssize_t row, panel                   # filters, channels of a block: whole vectors
     Py_ssize_t spans
     Py_ssize_t v_plane, m_plane, u_plane, v_view
     Py_ssize_t v_size, m_size, u_size, own  # elements of scratch; own: each thread's
@@ -33,18 +33,18 @@ cdef Blocks divide(const Tiling *s) noexcept nogil:
     b.cs = (s.c + tile_width(s.itemsize) - 1) // tile_width(s.itemsize)
     b.panel = (vectors + b.cs - 1) // b.cs * lanes(s.itemsize)
     b.cs = (s.c + b.panel - 1) // b.panel
-    b.ks = (s.k + CHAIN - 1) // CHAIN
+    b.ks, b.row = (s.k + CHAIN - 1) // CHAIN, min(round_up(s.k, lanes(s.itemsize)), <Py_ssize_t>CHAIN)
     tiles = max(SPAN_BYTES // (s.points * (s.views * s.c + s.k) * s.itemsize), <Py_ssize_t>SPAN_TILES)
     units = max(<Py_ssize_t>1, tiles // s.unit)
     b.spans = (s.units + units - 1) // units
     units = (s.units + b.spans - 1) // b.spans
-    b.v_plane, b.m_plane = units * s.unit * b.panel + PLANE_PAD, units * s.unit * CHAIN + PLANE_PAD
-    b.u_plane = CHAIN * b.panel + PLANE_PAD
+    b.v_plane, b.m_plane = units * s.unit * b.panel + PLANE_PAD, units * s.unit * b.row + PLANE_PAD
+    b.u_plane = b.row * b.panel + PLANE_PAD
     b.alone = b.spans == 1 and b.ks * b.cs >= 2 * s.threads
     b.v_view = b.cs * s.points * b.v_plane
     b.v_size, b.m_size = s.views * b.v_view, b.ks * s.points * b.m_plane
     b.u_size = (s.threads if b.alone else b.ks * b.cs) * s.parts * s.points * b.u_plane
-    b.own = round_up(max(s.band, CHAIN * b.panel), 64)   # a band of pixels, or sums of a span
+    b.own = round_up(max(s.band, b.row * b.panel), 64)   # a band of pixels, or sums of a span
     return b
 
 
@@ -97,26 +97,25 @@ cdef void transform_block(const Tiling *s, const Blocks *b, const real *dy, cons
                         v + block * s.points * b.v_plane + tile * b.panel, b.panel, b.v_plane, b.v_view)
     else:
         block -= b.cs
-        transform_dy(s, dy, dy_end, unit, block * CHAIN, band, m + block * s.points * b.m_plane + tile * CHAIN,
-                     b.m_plane)
+        transform_dy(s, b, dy, dy_end, unit, block * CHAIN, band, m + block * s.points * b.m_plane + tile * b.row)
 
 
-cdef void transform_dy(const Tiling *s, const real *dy, const real *end, Py_ssize_t index, Py_ssize_t k, real *band,
-                       real *m, Py_ssize_t plane) noexcept nogil:
+cdef void transform_dy(const Tiling *s, const Blocks *b, const real *dy, const real *end, Py_ssize_t index,
+                       Py_ssize_t k, real *band, real *m) noexcept nogil:
     cdef Unit u = unit_at(s, index)
-    cdef Py_ssize_t pixels = s.dilation_w * (4 * u.along - 1) + s.phases_w, pitch = band_row(pixels, sizeof(real))
-    cdef Py_ssize_t width = lanes(sizeof(real)), vector, phase, j
+    cdef Py_ssize_t pixels = s.dilation_w * (s.side * u.along - 1) + s.phases_w, width = lanes(sizeof(real))
+    cdef Py_ssize_t pitch = band_row(pixels, sizeof(real)), vector, phase, j
     cdef Py_ssize_t ks = min(s.k - k, <Py_ssize_t>CHAIN)
     dy += u.n * s.groups * s.k * s.p * s.q + k * s.p * s.q
     for vector in range((ks + width - 1) // width):
         j = vector * width
-        load_band(dy + j * s.p * s.q, end, s.p, s.q, ks - j, u.row, u.col, <Py_ssize_t>4, s.dilation_h, pixels, band)
+        load_band(dy + j * s.p * s.q, end, s.p, s.q, ks - j, u.row, u.col, s.side, s.dilation_h, pixels, band)
         if s.parts > 1:
-            wino2_dy(u.along, band, pitch, m + j, <Py_ssize_t>CHAIN, plane)
+            wino2_dy(u.along, band, pitch, m + j, b.row, b.m_plane)
             continue
         for phase in range(s.phases_w):
-            wino_dy(u.along, band + phase * width, pitch, s.dilation_w * width, m + phase * u.along * CHAIN + j,
-                    <Py_ssize_t>CHAIN, plane)
+            wino_dy(s.side, u.along, band + phase * width, pitch, s.dilation_w * width, m + phase * u.along * b.row + j,
+                    b.row, b.m_plane)
 
 
 cdef void multiply(const Tiling *s, const Blocks *b, Py_ssize_t first, Py_ssize_t last, const real *v,
@@ -137,7 +136,7 @@ cdef void multiply_task(const Tiling *s, const Blocks *b, Py_ssize_t first, Py_s
     if not multiply_point(s, b, task // s.points, task % s.points, tiles, v, m, u if first == 0 else sums):
         return
     if first > 0:
-        add(CHAIN * b.panel, sums, u)
+        add(b.row * b.panel, sums, u)
 
 
 cdef void add(Py_ssize_t n, const real *what, real *to) noexcept nogil:
@@ -159,8 +158,8 @@ cdef bint multiply_point(const Tiling *s, const Blocks *b, Py_ssize_t part, Py_s
     m += (kb * s.points + xi) * b.m_plane
     for chain in range((tiles + CHAIN - 1) // CHAIN):
         t = chain * CHAIN
-        gemm(min(s.k - kb * CHAIN, <Py_ssize_t>CHAIN), cols, min(tiles - t, <Py_ssize_t>CHAIN), m + t * CHAIN,
-             <Py_ssize_t>1, <Py_ssize_t>CHAIN, v + t * b.panel, b.panel, sums, b.panel, <Py_ssize_t>2, u, b.panel)
+        gemm(min(s.k - kb * CHAIN, <Py_ssize_t>CHAIN), cols, min(tiles - t, <Py_ssize_t>CHAIN), m + t * b.row,
+             <Py_ssize_t>1, b.row, v + t * b.panel, b.panel, sums, b.panel, <Py_ssize_t>2, u, b.panel)
         sums = u
     return True
 
@@ -191,7 +190,7 @@ cdef int finish_block(const Tiling *s, const Blocks *b, Py_ssize_t block, const 
     for k in range(min(s.k - k0, <Py_ssize_t>CHAIN)):
         to = dweight + ((k0 + k) * s.c + c0) * s.kernel_h * s.kernel_w
         if s.parts == 1:
-            poisoned |= wino_dfilter(min(s.c - c0, b.panel), u + k * b.panel, b.u_plane, to)
+            poisoned |= wino_dfilter(s.side, min(s.c - c0, b.panel), u + k * b.panel, b.u_plane, to)
         else:
             poisoned |= wino2_dfilter(min(s.c - c0, b.panel), u + k * b.panel, b.u_plane, s.points * b.u_plane,
                                       s.kernel_h, s.kernel_w, to)

@@ -93,7 +93,8 @@ cdef bint winograd_can(const Py_ssize_t *weight, Geometry geo) noexcept nogil:
         return False
     if geo.stride_h == 2:
         return 3 <= weight[2] <= 4 and 3 <= weight[3] <= 4 and geo.dilation_h == 1 and geo.dilation_w == 1
-    return geo.stride_h == 1 and weight[2] == 3 and weight[3] == 3 and geo.dilation_w <= WIDEST_DILATION
+    return (geo.stride_h == 1 and weight[2] == weight[3] and (weight[2] == 3 or weight[2] == 5)
+            and geo.dilation_w <= WIDEST_DILATION)
 
 
 cdef fnn_pool2d describe_plane(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y,
