@@ -10,6 +10,7 @@ from ._winograd_kernels cimport to_lanes, wino2_input, wino_input
 cdef enum:
     LONGEST = 32           # tiles of a unit at most, but one a phase: the band of a unit stays near L1
     TILE_COST = 400        # one of the two transforms of a tile, a vector of channels
+    EXCHANGE_COST = 1000   # of a vector between cores, in a weight gradient with tiles of 2x2
     FILTER_COST = 300      # the transform of a vector of filters
     GATHER_ROWS = 4        # a direct convolution costs as if it had so many more output channels,
     TRANSPOSE_ROWS = 16    # and its weight gradient so many
@@ -149,7 +150,10 @@ cdef bint winograd_image_pays(const Tiling *s) noexcept nogil:
 
 
 cdef bint winograd_weight_pays(const Tiling *s) noexcept nogil:
-    return winograd_cost(s, s.k, s.c, 1) < direct_cost(s, s.k + TRANSPOSE_ROWS)
+    """What one core has transformed others multiply. With tiles of 2x2 that is so much beside the products that cores
+    without a common cache make it slower than the direct way, unless there are many channels."""
+    cdef double exchanged = EXCHANGE_COST * s.tiles * ((s.c + s.k) // lanes(s.itemsize)) if s.side == 2 else 0
+    return winograd_cost(s, s.k, s.c, 1) + exchanged < direct_cost(s, s.k + TRANSPOSE_ROWS)
 
 
 cdef Unit unit_at(const Tiling *s, Py_ssize_t index) noexcept nogil:
