@@ -30,15 +30,18 @@ INLINE void NAME(pool_meet)(int mode, int with_taps, NAME(winner) *best, NAME(wi
         best->value = NAME(larger)(next.value, best->value);
 }
 
-/* `stride` taps of a row, from `tap` on, meet. */
+/* `stride` taps of a row, from `tap` on, meet. Where taps do not overlap, *zero becomes NaN for what is not finite. */
 INLINE void NAME(pool_taps)(int mode, int with_taps, int stride, ptrdiff_t tap, ptrdiff_t kernel,
-                            const NAME(strip) *strip, NAME(vi) first, const REAL *row, NAME(winner) *best)
+                            const NAME(strip) *strip, NAME(vi) first, const REAL *row, NAME(winner) *best,
+                            NAME(v) *zero)
 {
     NAME(v) fill = {0}, taps[STRIP_STRIDE];
-    if (mode == FNN_POOL_MAX || mode == FNN_POOL_EXACT_MAX) fill = NAME(broadcast)(-(REAL)INFINITY);
+    if (mode == FNN_POOL_MAX) fill = NAME(broadcast)(REAL_BYTES == 4 ? -(REAL)FLT_MAX : -(REAL)DBL_MAX);
+    if (mode == FNN_POOL_EXACT_MAX) fill = NAME(broadcast)(-(REAL)INFINITY);
     NAME(load_taps)(stride, strip, tap, row, fill, taps);
     _Pragma("GCC unroll 4") for (int i = 0; i < (stride > 1 ? stride : 1); i++) {
         if (tap + i >= kernel) break;
+        if (mode == FNN_POOL_MAX && stride > 1) *zero += taps[i] * 0;
         NAME(winner) next = {taps[i], {0}};
         if (with_taps) next.tap = tap + i == 0 ? first : NAME(broadcast_int)((INT)(tap + i));
         if (tap + i == 0)
@@ -50,35 +53,40 @@ INLINE void NAME(pool_taps)(int mode, int with_taps, int stride, ptrdiff_t tap, 
 
 /* The winners, or the sums, of one row under the windows; `fixed`: the kernel if its loop is to be unrolled, else 0. */
 INLINE NAME(winner) NAME(pool_line)(int mode, int with_taps, int stride, int fixed, ptrdiff_t kernel,
-                                    const NAME(strip) *strip, NAME(vi) first, const REAL *row)
+                                    const NAME(strip) *strip, NAME(vi) first, const REAL *row, NAME(v) *zeros)
 {
+    NAME(v) zero = {0};
     NAME(winner) best = {{0}, {0}};
     ptrdiff_t step = stride > 1 ? stride : 1;
     _Pragma("GCC unroll 4") for (int tap = 0; tap < fixed; tap += (int)step)
-        NAME(pool_taps)(mode, with_taps, stride, tap, fixed, strip, first, row, &best);
+        NAME(pool_taps)(mode, with_taps, stride, tap, fixed, strip, first, row, &best, &zero);
     for (ptrdiff_t tap = 0; fixed == 0 && tap < kernel; tap += step)
-        NAME(pool_taps)(mode, with_taps, stride, tap, kernel, strip, first, row, &best);
+        NAME(pool_taps)(mode, with_taps, stride, tap, kernel, strip, first, row, &best, &zero);
+    *zeros += zero; /* one addition a row: a chain of them takes time */
     return best;
 }
 
-INLINE void NAME(pool_lines)(int mode, int with_taps, int stride, NAME(pooling) *pool, ptrdiff_t n, const REAL *row)
+INLINE NAME(v) NAME(pool_lines)(int mode, int with_taps, int stride, NAME(pooling) *pool, ptrdiff_t n, const REAL *row)
 {
+    NAME(v) zeros = {0};
     for (ptrdiff_t i = 0; i < n; i++, row += pool->g->in_w) {
         NAME(winner) best = NAME(pool_line)(mode, with_taps, stride, 0, pool->g->kernel_w, &pool->strip, pool->first,
-                                            row);
+                                            row, &zeros);
         pool->value[i] = best.value;
         if (with_taps) pool->tap[i] = best.tap;
     }
+    return zeros;
 }
 
-INLINE void NAME(pool_lines_of)(int mode, int with_taps, NAME(pooling) *pool, ptrdiff_t n, const REAL *row)
+/* Returns NaNs where the lines have to be done again by EXACT_MAX. */
+INLINE NAME(v) NAME(pool_lines_of)(int mode, int with_taps, NAME(pooling) *pool, ptrdiff_t n, const REAL *row)
 {
     switch (NAME(strip_stride)(pool->g)) {
-    case 1: NAME(pool_lines)(mode, with_taps, 1, pool, n, row); break;
-    case 2: NAME(pool_lines)(mode, with_taps, 2, pool, n, row); break;
-    case 3: NAME(pool_lines)(mode, with_taps, 3, pool, n, row); break;
-    case 4: NAME(pool_lines)(mode, with_taps, 4, pool, n, row); break;
-    default: NAME(pool_lines)(mode, with_taps, 0, pool, n, row);
+    case 1: return NAME(pool_lines)(mode, with_taps, 1, pool, n, row);
+    case 2: return NAME(pool_lines)(mode, with_taps, 2, pool, n, row);
+    case 3: return NAME(pool_lines)(mode, with_taps, 3, pool, n, row);
+    case 4: return NAME(pool_lines)(mode, with_taps, 4, pool, n, row);
+    default: return NAME(pool_lines)(mode, with_taps, 0, pool, n, row);
     }
 }
 
@@ -147,7 +155,7 @@ INLINE void NAME(pool_windows)(int mode, int with_taps, NAME(pooling) *pool, REA
 
 /* Small square windows over finite numbers: the rows' winners stay in registers, and so does what is copied from pool,
  * since the compiler takes it that a store to y may change what pool points to. */
-INLINE void NAME(pool_square)(int mode, int with_taps, int kernel, int stride, NAME(pooling) *pool, const REAL *x,
+INLINE NAME(v) NAME(pool_square)(int mode, int with_taps, int kernel, int stride, NAME(pooling) *pool, const REAL *x,
                               REAL *y, const REAL *y_end, char *taps)
 {
     const ptrdiff_t in_h = pool->g->in_h, in_w = pool->g->in_w, p0 = pool->p0, p1 = pool->p1;
@@ -155,6 +163,7 @@ INLINE void NAME(pool_square)(int mode, int with_taps, int kernel, int stride, N
     const NAME(vi) first = with_taps ? pool->first : (NAME(vi)){0};
     NAME(strip) strip = {.start = pool->strip.start, .dilation = 1, .is_inside = pool->strip.is_inside};
     NAME(winner) line[3] = {{{0}, {0}}}, none = {{0}, {0}};
+    NAME(v) zeros = {0};
     if (mode == FNN_POOL_MAX) none.value = NAME(broadcast)(-(REAL)INFINITY);
     _Pragma("GCC unroll 4") for (int i = 0; i < (kernel + stride - 1) / stride * stride; i++)
         strip.inside[i] = pool->strip.inside[i];
@@ -167,7 +176,8 @@ INLINE void NAME(pool_square)(int mode, int with_taps, int kernel, int stride, N
             else if (h + r < 0 || h + r >= in_h)
                 line[r] = none;
             else
-                line[r] = NAME(pool_line)(mode, with_taps, stride, kernel, kernel, &strip, first, row + r * in_w);
+                line[r] = NAME(pool_line)(mode, with_taps, stride, kernel, kernel, &strip, first, row + r * in_w,
+                                          &zeros);
         }
         if (p < p0) continue;
         NAME(winner) best = line[0];
@@ -178,6 +188,7 @@ INLINE void NAME(pool_square)(int mode, int with_taps, int kernel, int stride, N
         }
         NAME(store_windows)(mode, with_taps, pool, p, best, y, y_end, taps);
     }
+    return zeros;
 }
 
 INLINE void NAME(pool_strip)(int mode, int with_taps, NAME(pooling) *pool, ptrdiff_t bottom, const REAL *x, REAL *y,
@@ -185,16 +196,23 @@ INLINE void NAME(pool_strip)(int mode, int with_taps, NAME(pooling) *pool, ptrdi
 {
     const fnn_pool2d *g = pool->g;
     ptrdiff_t kernel = g->kernel_w == g->kernel_h && g->dilation_h == 1 && g->stride_h == g->stride_w ? g->kernel_w : 0;
+    ptrdiff_t n = bottom - pool->top;
+    const REAL *row = x + pool->top * g->in_w;
     int stride = NAME(strip_stride)(g);
+    NAME(v) zeros;
     if (mode != FNN_POOL_EXACT_MAX && kernel == 3 && stride == 1) {
-        NAME(pool_square)(mode, with_taps, 3, 1, pool, x, y, y_end, taps);
+        zeros = NAME(pool_square)(mode, with_taps, 3, 1, pool, x, y, y_end, taps);
     } else if (mode != FNN_POOL_EXACT_MAX && kernel == 2 && stride == 2) {
-        NAME(pool_square)(mode, with_taps, 2, 2, pool, x, y, y_end, taps);
+        zeros = NAME(pool_square)(mode, with_taps, 2, 2, pool, x, y, y_end, taps);
     } else if (mode != FNN_POOL_EXACT_MAX && kernel == 3 && stride == 2) {
-        NAME(pool_square)(mode, with_taps, 3, 2, pool, x, y, y_end, taps);
+        zeros = NAME(pool_square)(mode, with_taps, 3, 2, pool, x, y, y_end, taps);
     } else {
-        NAME(pool_lines_of)(mode, with_taps, pool, bottom - pool->top, x + pool->top * g->in_w);
+        zeros = NAME(pool_lines_of)(mode, with_taps, pool, n, row);
         NAME(pool_windows)(mode, with_taps, pool, y, y_end, taps);
+    }
+    if (mode == FNN_POOL_MAX && NAME(has_nan)(zeros)) {
+        NAME(pool_lines_of)(FNN_POOL_EXACT_MAX, with_taps, pool, n, row);
+        NAME(pool_windows)(FNN_POOL_EXACT_MAX, with_taps, pool, y, y_end, taps);
     }
 }
 
@@ -221,7 +239,8 @@ INLINE void NAME(pool_by_strips)(int mode, int with_taps, const fnn_pool2d *g, p
             ptrdiff_t strips = fnn_ceil_div(g->out_w, LANES);
             ptrdiff_t band = some > 1 ? some * in : (bottom - pool.top) * g->in_w;
             const REAL *first = x + plane * in + pool.top * g->in_w;
-            int is_exact = mode == FNN_POOL_MAX && !NAME(is_finite)(fnn_min(band, x + planes * in - first), first);
+            int is_exact = mode == FNN_POOL_MAX && NAME(strip_stride)(g) <= 1 &&
+                           !NAME(is_finite)(fnn_min(band, x + planes * in - first), first);
             for (ptrdiff_t strip = strips - 1; strip >= 0; strip--) {
                 pool.q = strip * LANES;
                 pool.n = fnn_min(LANES, g->out_w - pool.q);
