@@ -15,6 +15,7 @@ cdef enum:
     L1_BYTES = 24 << 10     # of the first cache, for what a tile reads again and again
     TALL_TILE = 6           # rows
     FILTERS_BYTES = 1 << 19     # of the panels of filters of TURNED, at most
+    LINES = 256                 # of half of L1
     TURNED_BYTES = 1 << 19      # of its outputs before they are transposed, at most
     TURN = 6                # cycles to transpose a vector of outputs
     PACK = 5                # and a vector of filters
@@ -179,7 +180,8 @@ cdef void consider_turned(Plan *plan, const Convolution *conv, int vector, Py_ss
     own.image_blocks = conv.images
     join_phases(&own.h)
     join_phases(&own.w)
-    own.copy = not (is_inside(&conv.h) and is_inside(&conv.w) and conv.h.size * conv.w.size % 512 != 0)
+    own.copy = not (is_inside(&conv.h) and is_inside(&conv.w)
+                    and conv.channels <= channels_in_l1(conv.h.size * conv.w.size * itemsize))
     while blocks == fewest or (blocks <= min(vectors, plan.threads) and tasks < 8 * plan.threads):
         bands = least
         while bands == least or (bands <= conv.h.out and bands * blocks * tasks < 8 * plan.threads):
@@ -191,11 +193,16 @@ cdef void consider_turned(Plan *plan, const Convolution *conv, int vector, Py_ss
         blocks *= 2
 
 
+cdef Py_ssize_t channels_in_l1(Py_ssize_t plane) noexcept nogil:
+    """How many can have a line each in half of L1 (64 sets of 8 lines), where they lie so many bytes apart."""
+    return LINES // min(<Py_ssize_t>64, (plane & -plane) // 64) if plane % 64 == 0 else LINES
+
+
 cdef double cut_turned(Plan *plan, const Convolution *conv, int vector, Py_ssize_t vectors,
                        Py_ssize_t rows) noexcept nogil:
     """Tasks of so many rows of outputs by so many vectors of filters; returns the cycles of all."""
     cdef Py_ssize_t pixels = rows * conv.w.out, taps = conv.channels * conv.h.taps * conv.w.taps, nv
-    cdef double tile, cycles, shuffle
+    cdef double tile, cycles, shuffle, line = 0
     plan.rows = min(conv.rows, vectors * vector)
     plan.row_blocks = (conv.rows + plan.rows - 1) // plan.rows
     plan.bands = (conv.h.out + rows - 1) // rows
@@ -205,21 +212,23 @@ cdef double cut_turned(Plan *plan, const Convolution *conv, int vector, Py_ssize
         plan.band.channel = conv.h.size * conv.w.size
     plan.band.rows = rows
     plan.cycles = 1e300
-    for nv in range(1, min(vectors, isa.f32.nv_max) + 1):
-        tile = tile_cycles(conv.w.out, nv) * (vectors // nv)
-        if vectors % nv:
-            tile += tile_cycles(conv.w.out, vectors % nv)
-        if rows * tile < plan.cycles:
-            plan.cycles, plan.width = rows * tile, nv * vector
     # Short vectors, of low tiles, are multiplied in half a cycle, but not moved.
     shuffle = 2 if isa.f32.mr_max[isa.f32.nv_max] < TALL_TILE else 1
+    if conv.channels * conv.h.taps > LINES:   # each tile reads them from L2
+        line = 2.0 * shuffle / conv.w.taps
+    for nv in range(1, min(vectors, isa.f32.nv_max) + 1):
+        tile = tile_cycles(conv.w.out, nv, line) * (vectors // nv)
+        if vectors % nv:
+            tile += tile_cycles(conv.w.out, vectors % nv, line)
+        if rows * tile < plan.cycles:
+            plan.cycles, plan.width = rows * tile, nv * vector
     cycles = shuffle * TURN * round_up(pixels, vector) * vectors if pixels >= vector else 2.0 * pixels * plan.rows
     plan.cycles += cycles / taps
     cycles = shuffle * PACK * vectors * taps * (1 if weights_are_rows(conv) else vector)   # of a block of rows
     return total_cycles(plan, conv, vector) + cycles * ((conv.groups * plan.row_blocks - 1) // plan.threads + 1)
 
 
-cdef double tile_cycles(Py_ssize_t rows, Py_ssize_t nv) noexcept nogil:
-    """Of a tap of so many rows of nv vectors: its multiply-adds, its loads, or the wait for its own sums."""
+cdef double tile_cycles(Py_ssize_t rows, Py_ssize_t nv, double line) noexcept nogil:
+    """Of a tap of so many rows of nv vectors: multiply-adds, loads, or the wait for its own sums; and for a line."""
     cdef Py_ssize_t blocks = (rows + isa.f32.mr_max[nv] - 1) // isa.f32.mr_max[nv]
-    return max(rows * nv, max(blocks * min(8, 64 // isa.f32.lanes), rows + blocks * nv))
+    return max(rows * nv, max(blocks * min(8, 64 // isa.f32.lanes), rows + blocks * nv)) + blocks * line
