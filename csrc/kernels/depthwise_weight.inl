@@ -73,12 +73,6 @@ INLINE void NAME(depthwise_weight_strip)(const NAME(depthwise) *d, NAME(v) *sums
         NAME(depthwise_weight_any)(0, d, sums);
 }
 
-INLINE REAL NAME(sum_of_lanes)(NAME(v) sum)
-{
-    for (int width = LANES; width > 1; width /= 2) sum = NAME(even)(sum, sum) + NAME(odd)(sum, sum);
-    return sum[0];
-}
-
 static void NAME(depthwise_weight)(const fnn_pool2d *g, ptrdiff_t images, const REAL *x, ptrdiff_t x_step,
                                    const REAL *dy, ptrdiff_t dy_step, REAL *dweight, REAL *dbias)
 {
@@ -109,7 +103,7 @@ static void NAME(depthwise_weight)(const fnn_pool2d *g, ptrdiff_t images, const 
             }
         }
     for (ptrdiff_t tap = 0; tap < n_taps && dweight != NULL; tap++) {
-        REAL sum = NAME(sum_of_lanes)(sums[tap]);
+        REAL sum = NAME(lane_sum)(sums[tap]);
         if (sum - sum != 0) {
             sum = 0;
             for (ptrdiff_t i = 0; i < images; i++)

@@ -18,12 +18,6 @@
         total = NAME(lane_sum)((s0 + s1) + (s2 + s3)) + rest;                                                         \
     } while (0)
 
-INLINE REAL NAME(lane_sum)(NAME(v) x)
-{
-    for (int width = LANES; width > 1; width /= 2) x = NAME(even)(x, x) + NAME(odd)(x, x);
-    return x[0];
-}
-
 #define AT(p, i) NAME(load)(p + (i))
 
 static REAL NAME(sum)(ptrdiff_t n, const REAL *x)
@@ -142,9 +136,7 @@ INLINE REAL NAME(row_max)(ptrdiff_t n, const REAL *x)
     for (; i + 4 * LANES <= n; i += 4 * LANES)
         _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) best[j] = NAME(larger)(AT(x, i + j * LANES), best[j]);
     for (; i + LANES <= n; i += LANES) best[0] = NAME(larger)(AT(x, i), best[0]);
-    NAME(v) all = NAME(larger)(NAME(larger)(best[0], best[1]), NAME(larger)(best[2], best[3]));
-    for (int width = LANES; width > 1; width /= 2) all = NAME(larger)(NAME(even)(all, all), NAME(odd)(all, all));
-    REAL most = all[0];
+    REAL most = NAME(lane_max)(NAME(larger)(NAME(larger)(best[0], best[1]), NAME(larger)(best[2], best[3])));
     for (; i < n; i++) most = x[i] > most ? x[i] : most;
     return most;
 }

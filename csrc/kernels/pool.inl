@@ -44,9 +44,8 @@ static REAL NAME(max_value)(ptrdiff_t n, const REAL *x)
         best = NAME(larger)(next, best);
         zeros += next * 0;
     }
-    for (int width = LANES; width > 1; width /= 2)
-        best = NAME(larger)(NAME(even)(best, best), NAME(odd)(best, best));
-    return !NAME(has_nan)(zeros) && best[0] != 0 ? best[0] : NAME(max_run)(n, x, &tap);
+    REAL most = NAME(lane_max)(best);
+    return !NAME(has_nan)(zeros) && most != 0 ? most : NAME(max_run)(n, x, &tap);
 }
 
 static REAL NAME(sum_run)(ptrdiff_t n, const REAL *x)
@@ -55,8 +54,7 @@ static REAL NAME(sum_run)(ptrdiff_t n, const REAL *x)
     ptrdiff_t i = 0;
     for (; i + LANES <= n; i += LANES) sums += NAME(load)(x + i);
     if (i < n) sums += NAME(load_lanes)(x + i, NAME(lanes_between)(0, n - i), (NAME(v)){0});
-    for (int width = LANES; width > 1; width /= 2) sums = NAME(even)(sums, sums) + NAME(odd)(sums, sums);
-    return sums[0];
+    return NAME(lane_sum)(sums);
 }
 
 /* The window's winner; *tap is set to its number. */

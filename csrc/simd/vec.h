@@ -115,6 +115,19 @@ INLINE NAME(v) NAME(odd)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, EVERY_LANE
 INLINE NAME(v) NAME(even_odd)(NAME(v) x, NAME(v) y) { return SHUFFLE(x, y, EVERY_LANE(INDEX)); }
 #undef INDEX
 
+/* The sum and the largest of the lanes, neighbours first. */
+INLINE REAL NAME(lane_sum)(NAME(v) x)
+{
+    for (int width = LANES; width > 1; width /= 2) x = NAME(even)(x, x) + NAME(odd)(x, x);
+    return x[0];
+}
+
+INLINE REAL NAME(lane_max)(NAME(v) x)
+{
+    for (int width = LANES; width > 1; width /= 2) x = NAME(larger)(NAME(even)(x, x), NAME(odd)(x, x));
+    return x[0];
+}
+
 /* Elements t, t + 3, t + 6 ... of three vectors. Their places in a vector are all different, as 3 divides no power of
  * two: two blends put them side by side, one permutation in order. */
 #define SOURCE(j) ((LANES % 3 == 1 ? (TAP) + 2 * (j) : 2 * (TAP) + (j)) % 3)
