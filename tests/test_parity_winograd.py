@@ -143,6 +143,26 @@ def test_winograd_gives_the_same_bits_at_every_number_of_threads(isa, dtype, gua
     bits_by_threads(lambda: run(native, guards, make(shape, dtype), geometry(*shape[4:7])))
 
 
+@pytest.mark.parametrize("shape", [(3, 20, 150, (7, 7), (1, 1, 1, 1), 1), (1, 130, 70, (9, 9), (2, 2, 2, 2), 1, (2, 2)),
+                                   (2, 40, 90, (17, 16), (1, 1, 1, 1), 1, (1, 1), 5)],
+                         ids=["few_tiles", "dilation", "5x5"])
+def test_winograd_gives_the_same_bits_on_a_grid_of_threads(dtype, guards, shape):
+    """Of six and seven threads, some share a column of filters, some a row of tiles."""
+    arrays, geo = make(shape, dtype), geometry(*shape[4:7])
+    alone = [a.tobytes() for a in run(native, guards, arrays, geo)]
+    for n in (6, 7):
+        with on_threads(n):
+            assert [a.tobytes() for a in run(native, guards, arrays, geo)] == alone, f"{n} threads"
+
+
+def test_winograd_gives_the_same_bits_with_filters_too_many_for_each_thread():
+    rng = np.random.default_rng(0)
+    x, weight = (rng.standard_normal(s, dtype=np.float32) for s in ((1, 200, 146, 146), (200, 200, 3, 3)))
+    alone = F.conv2d(x, weight, algorithm="winograd")
+    with on_threads(6):
+        assert np.array_equal(F.conv2d(x, weight, algorithm="winograd"), alone)
+
+
 @pytest.mark.parametrize("kernel", [3, 5])
 def test_winograd_of_a_batch_gives_the_bits_of_its_images(isa, dtype, guards, kernel):
     shape = (5, 20, 70, (13, 10), (1, 1, 1, 1), 1, (1, 1), kernel)

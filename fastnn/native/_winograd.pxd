@@ -49,6 +49,7 @@ cdef struct Tiling:
     Py_ssize_t units, tiles
     Py_ssize_t chains, chain        # blocks of CHAIN channels; whole vectors of the widest
     Py_ssize_t panels, panel        # of output channels; the widest
+    int down, across                # the threads' parts of an image: of its units, of its panels
     Py_ssize_t band                 # elements of scratch for the rows of a unit
     int itemsize, threads
 

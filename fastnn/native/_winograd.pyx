@@ -110,12 +110,27 @@ cdef void cut(Tiling *s, int itemsize) noexcept nogil:
     s.itemsize, s.relu = itemsize, False
     s.threads = threads_for(gemm_ns(winograd_cost(s, s.c, s.k, s.outs_h * s.outs_w) * lanes(itemsize)),
                             max(s.units, vectors))
-    s.panels = (s.k + tile_width(itemsize) - 1) // tile_width(itemsize)
-    if s.tiles <= s.k:      # then the threads share out the panels
-        s.panels = max(s.panels, min(<Py_ssize_t>s.threads, vectors))
+    share_out(s, vectors)
+    s.panels = round_up((s.k + tile_width(itemsize) - 1) // tile_width(itemsize), s.across)
+    s.panels = max(<Py_ssize_t>s.across, min(s.panels, vectors // s.across * s.across))
     s.panel = lanes(itemsize) * ((vectors + s.panels - 1) // s.panels)
     s.band = max(s.rows * band_row(band_pixels(s, s.segment), itemsize),
                  s.side * s.side * s.spacing_w * s.segment * lanes(itemsize))
+
+
+cdef void share_out(Tiling *s, Py_ssize_t vectors) noexcept nogil:
+    """The grid of parts whose largest costs least. All parts of a column make the same filters, all of a row the same
+    tiles; to do that twice is cheaper than to hand the lines from core to core."""
+    cdef Tiling part = s[0]
+    cdef double best = 1e300, cost
+    cdef int across, down
+    for across in range(1, <int>min(<Py_ssize_t>s.threads, vectors) + 1):
+        down = <int>min(<Py_ssize_t>(s.threads // across), s.units)
+        part.tiles = min(s.tiles, (s.units + down - 1) // down * s.unit)
+        part.k = min(s.k, (vectors + across - 1) // across * lanes(s.itemsize))
+        cost = winograd_cost(&part, part.c, part.k, part.outs_h * part.outs_w)
+        if cost < best:
+            best, s.across, s.down = cost, across, down
 
 
 cdef double products(const Tiling *s) noexcept nogil:

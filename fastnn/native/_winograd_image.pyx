@@ -1,6 +1,6 @@
 """Winograd convolution of images: the forward pass, and the input gradient with the filters turned around."""
 
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport prange
 
 from ._kernels cimport FNN_RELU, activate, gemm, lanes, round_up
 from ._runtime cimport real
@@ -12,24 +12,23 @@ from ._winograd_kernels cimport from_lanes, wino2_filter, wino2_output, wino_fil
 cdef enum:
     BLOCK = 48       # tiles that a thread carries through all phases at once, with stride 1
     BLOCK_STRIDE = 32
-    APART_BYTES = 1 << 21   # that each thread makes for itself, rather than share
-    APART_THREADS = 8
+    KEPT_BYTES = 32 << 20   # of transformed filters, in all parts
 
-# Elements of scratch: of the planes of the three matrices, of what all threads share, and of each thread's own.
+# Elements of scratch: of the planes of the three matrices, of what a part keeps from block to block, and of its own.
 cdef struct Scratch:
-    Py_ssize_t u_plane, v_plane, m_plane, shared, own
+    Py_ssize_t u_plane, v_plane, m_plane, kept, own
     Py_ssize_t u_chain, v_chain, v_view, m_out   # of all points of a chain, of a view, of a phase of outputs
     Py_ssize_t block        # units that a thread carries through all phases at once
     bint filters_once
-    bint apart              # the threads share nothing, each makes all of it
+    bint shared             # the kept filters of a column of parts
 
 
 cdef Scratch divide(const Tiling *s) noexcept nogil:
     cdef Scratch d
-    cdef Py_ssize_t tiles = s.tiles
-    # Either the transformed filters are shared and read again for each block of tiles, or the transformed images are
-    # shared and read again for each panel of filters. The larger of the two should be read once.
-    d.filters_once = s.tiles <= s.k and s.panels >= s.threads
+    cdef Py_ssize_t tiles = min(s.tiles, (s.units + s.down - 1) // s.down * s.unit)
+    # Either a part keeps its transformed filters and reads them again for each block of tiles, or it keeps its
+    # transformed images and reads them again for each panel of filters. The larger of the two should be made once.
+    d.filters_once = tiles * s.across <= s.k
     d.block = max((BLOCK if s.parts == 1 else BLOCK_STRIDE) // s.unit, <Py_ssize_t>1)
     if not d.filters_once:
         tiles = d.block * s.unit
@@ -37,20 +36,19 @@ cdef Scratch divide(const Tiling *s) noexcept nogil:
     d.m_plane = tiles * s.panel + PLANE_PAD
     d.u_chain, d.v_chain, d.m_out = s.parts * s.points * d.u_plane, s.points * d.v_plane, s.points * d.m_plane
     d.v_view = s.chains * d.v_chain
-    d.shared, d.own = s.panels * s.chains * d.u_chain, s.views * d.v_view + s.outs_w * d.m_out
+    d.kept, d.own = s.panels // s.across * s.chains * d.u_chain, s.views * d.v_view + s.outs_w * d.m_out
     if d.filters_once:   # then the phases of rows of outputs are summed side by side too
-        d.shared, d.own = s.views * d.v_view, d.u_chain + s.outs_h * s.outs_w * d.m_out
+        d.kept, d.own = s.views * d.v_view, d.u_chain + s.outs_h * s.outs_w * d.m_out
     d.own = round_up(d.own + 2 * s.band, 64)
-    # To write a line that another core has read takes ten times as long as to work out what is in it.
-    d.apart = s.threads <= APART_THREADS and d.shared * s.itemsize <= APART_BYTES
-    if d.apart:
-        d.own += d.shared
+    d.shared = not d.filters_once and s.down > 1 and s.down * s.across * d.kept * s.itemsize > KEPT_BYTES
+    if not d.shared:
+        d.own += d.kept
     return d
 
 
 cdef Py_ssize_t winograd_image_scratch(const Tiling *s) noexcept nogil:
     cdef Scratch d = divide(s)
-    return s.threads * d.own if d.apart else d.shared + s.threads * d.own
+    return s.down * s.across * d.own + (s.across * d.kept if d.shared else 0)
 
 
 cdef int winograd_image(const Tiling *s, const real *x, const real *weight, const real *bias, real *y,
@@ -62,10 +60,7 @@ cdef int winograd_image(const Tiling *s, const real *x, const real *weight, cons
     f.end = weight + s.groups * s.c * s.k * s.kernel_h * s.kernel_w
     for _group in range(s.groups):
         f.weight, f.bias = weight, bias
-        if d.filters_once:
-            failed += share_images(s, &f, &d, x, x_end, y, scratch)
-        else:
-            failed += share_filters(s, &f, &d, x, x_end, y, scratch)
+        failed += convolve_group(s, &f, &d, x, x_end, y, scratch)
         x += s.c * s.h * s.w
         y += s.k * s.p * s.q
         weight += s.c * s.k * s.kernel_h * s.kernel_w
@@ -74,38 +69,42 @@ cdef int winograd_image(const Tiling *s, const real *x, const real *weight, cons
     return -1 if failed else 0
 
 
-# ---- Many tiles: the transformed filters are shared, each thread carries its own blocks of tiles through all phases.
-
-
-cdef Py_ssize_t share_filters(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end,
-                              real *y, real *u) noexcept nogil:
-    cdef Py_ssize_t part, failed = 0
-    if s.threads == 1:
-        return carry_alone(s, f, d, x, x_end, y, 0, u)
-    if d.apart:
-        for part in prange(s.threads, num_threads=s.threads, schedule="static"):
-            failed += carry_alone(s, f, d, x, x_end, y, part, u + part * d.own)
-        return failed
-    for part in prange(s.panels * s.chains, num_threads=s.threads, schedule="static"):
-        transform_filters(s, f, part // s.chains, part % s.chains, u + part * d.u_chain, d.u_plane)
-    for part in prange(s.threads, num_threads=s.threads, schedule="static"):
-        failed += carry(s, f, d, x, x_end, y, u, s.units * part // s.threads, s.units * (part + 1) // s.threads,
-                        u + d.shared + part * d.own)
+cdef Py_ssize_t convolve_group(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end,
+                               real *y, real *scratch) noexcept nogil:
+    cdef Py_ssize_t part, parts = s.down * s.across, failed = 0
+    if parts == 1:
+        return carry(s, f, d, x, x_end, y, 0, scratch, scratch)
+    if d.shared:
+        for part in prange(s.panels * s.chains, num_threads=parts, schedule="static"):
+            transform_filters(s, f, part // s.chains, part % s.chains, scratch + parts * d.own + part * d.u_chain,
+                              d.u_plane)
+    for part in prange(parts, num_threads=parts, schedule="static"):
+        failed += carry(s, f, d, x, x_end, y, part, scratch + part * d.own, scratch + parts * d.own)
     return failed
 
 
-cdef int carry_alone(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end, real *y,
-                     Py_ssize_t part, real *u) noexcept nogil:
-    """A thread's part of the tiles, with filters that it transforms itself."""
-    cdef Py_ssize_t i
-    for i in range(s.panels * s.chains):
-        transform_filters(s, f, i // s.chains, i % s.chains, u + i * d.u_chain, d.u_plane)
-    return carry(s, f, d, x, x_end, y, u, s.units * part // s.threads, s.units * (part + 1) // s.threads, u + d.shared)
-
-
 cdef int carry(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end, real *y,
-               const real *u, Py_ssize_t unit, Py_ssize_t units, real *v) noexcept nogil:
-    """The units up to `units`, a block of them at a time."""
+               Py_ssize_t part, real *own, real *shared) noexcept nogil:
+    """A thread's part, with what it transforms itself."""
+    cdef Py_ssize_t down = part % s.down, across = part // s.down, i
+    cdef Py_ssize_t first = s.units * down // s.down, last = s.units * (down + 1) // s.down
+    cdef Py_ssize_t panel = s.panels // s.across * across, panels = panel + s.panels // s.across
+    cdef real *u = own
+    if d.filters_once:
+        return carry_panels(s, f, d, x, x_end, y, first, last, panel, panels, own)
+    if d.shared:
+        u = shared + across * d.kept
+    else:
+        for i in range(d.kept // d.u_chain):
+            transform_filters(s, f, panel + i // s.chains, i % s.chains, u + i * d.u_chain, d.u_plane)
+        own += d.kept
+    return carry_tiles(s, f, d, x, x_end, y, first, last, panel, panels, u, own)
+
+
+cdef int carry_tiles(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end, real *y,
+                     Py_ssize_t unit, Py_ssize_t units, Py_ssize_t first, Py_ssize_t panels, const real *u,
+                     real *v) noexcept nogil:
+    """The units and panels up to `units` and `panels`, a block of units at a time, with filters that are ready."""
     cdef Py_ssize_t last, base, tiles, i, panel, chain, row
     cdef real *m = v + s.views * d.v_view
     cdef real *band = m + s.outs_w * d.m_out
@@ -116,14 +115,12 @@ cdef int carry(const Tiling *s, const Filters *f, const Scratch *d, const real *
         tiles = unit_at(s, last - 1).first + unit_at(s, last - 1).tiles - base
         for chain in range(s.chains):
             for i in range(unit, last):
-                transform_input(s, x, x_end, i, chain * CHAIN, min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN), band,
-                                v + chain * d.v_chain + (unit_at(s, i).first - base) * s.chain, s.chain, d.v_plane,
-                                d.v_view)
-        for panel in range(s.panels):
+                transform_chain(s, d, x, x_end, i, chain, base, band, v)
+        for panel in range(first, panels):
             for row in range(s.outs_h):
                 for chain in range(s.chains):
                     multiply(s, d, panel, chain, row, tiles, v + chain * d.v_chain,
-                             u + (panel * s.chains + chain) * d.u_chain, m)
+                             u + ((panel - first) * s.chains + chain) * d.u_chain, m)
                 for i in range(unit, last):
                     failed |= write_output(s, d, f, x, y, i, panel, row, m + (unit_at(s, i).first - base) * s.panel,
                                            band)
@@ -131,63 +128,40 @@ cdef int carry(const Tiling *s, const Filters *f, const Scratch *d, const real *
     return failed
 
 
-# ---- Few tiles: the transformed images are shared, each thread carries its own panels of filters through all phases.
-
-
-cdef Py_ssize_t share_images(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end,
-                             real *y, real *v) noexcept nogil:
-    cdef Py_ssize_t task, panel, part, failed = 0
-    if s.threads == 1:
-        return carry_panels(s, f, d, x, x_end, y, 0, v)
-    if d.apart:
-        for part in prange(s.threads, num_threads=s.threads, schedule="static"):
-            failed += carry_panels(s, f, d, x, x_end, y, part, v + part * d.own)
-        return failed
-    for task in prange(s.units * s.chains, num_threads=s.threads, schedule="static"):
-        transform_chain(s, d, x, x_end, task, v + d.shared + threadid() * d.own, v)
-    for panel in prange(s.panels, num_threads=s.threads, schedule="static"):
-        failed += carry_panel(s, f, d, x, y, v, panel, v + d.shared + threadid() * d.own)
-    return failed
-
-
 cdef int carry_panels(const Tiling *s, const Filters *f, const Scratch *d, const real *x, const real *x_end, real *y,
-                      Py_ssize_t part, real *v) noexcept nogil:
-    """A thread's part of the panels, with tiles that it transforms itself."""
-    cdef Py_ssize_t i
-    cdef int failed = 0
-    for i in range(s.units * s.chains):
-        transform_chain(s, d, x, x_end, i, v + d.shared, v)
-    for i in range(s.panels * part // s.threads, s.panels * (part + 1) // s.threads):
-        failed |= carry_panel(s, f, d, x, y, v, i, v + d.shared)
-    return failed
-
-
-cdef void transform_chain(const Tiling *s, const Scratch *d, const real *x, const real *x_end, Py_ssize_t task,
-                          real *band, real *v) noexcept nogil:
-    """One block of channels of one unit."""
-    cdef Py_ssize_t unit = task // s.chains, chain = task % s.chains
-    transform_input(s, x, x_end, unit, chain * CHAIN, min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN), band,
-                    v + chain * d.v_chain + unit_at(s, unit).first * s.chain, s.chain, d.v_plane, d.v_view)
-
-
-cdef int carry_panel(const Tiling *s, const Filters *f, const Scratch *d, const real *x, real *y, const real *v,
-                     Py_ssize_t panel, real *u) noexcept nogil:
+                      Py_ssize_t first, Py_ssize_t units, Py_ssize_t panel, Py_ssize_t panels,
+                      real *v) noexcept nogil:
+    """The same a panel at a time, with all of its tiles ready."""
+    cdef real *u = v + d.kept
     cdef real *m = u + d.u_chain
     cdef real *band = m + s.outs_h * s.outs_w * d.m_out
-    cdef Py_ssize_t chain, unit, row
+    cdef Py_ssize_t chain, unit, row, base = unit_at(s, first).first
+    cdef Py_ssize_t tiles = unit_at(s, units - 1).first + unit_at(s, units - 1).tiles - base
     cdef int failed = 0
-    for chain in range(s.chains):
-        transform_filters(s, f, panel, chain, u, d.u_plane)
+    for unit in range(first, units):
+        for chain in range(s.chains):
+            transform_chain(s, d, x, x_end, unit, chain, base, band, v)
+    while panel < panels:
+        for chain in range(s.chains):
+            transform_filters(s, f, panel, chain, u, d.u_plane)
+            for row in range(s.outs_h):
+                multiply(s, d, panel, chain, row, tiles, v + chain * d.v_chain, u, m + row * s.outs_w * d.m_out)
         for row in range(s.outs_h):
-            multiply(s, d, panel, chain, row, s.tiles, v + chain * d.v_chain, u, m + row * s.outs_w * d.m_out)
-    for row in range(s.outs_h):
-        for unit in range(s.units):
-            failed |= write_output(s, d, f, x, y, unit, panel, row,
-                                   m + row * s.outs_w * d.m_out + unit_at(s, unit).first * s.panel, band)
+            for unit in range(first, units):
+                failed |= write_output(s, d, f, x, y, unit, panel, row, m + row * s.outs_w * d.m_out
+                                       + (unit_at(s, unit).first - base) * s.panel, band)
+        panel += 1
     return failed
 
 
 # ---- The phases
+
+
+cdef void transform_chain(const Tiling *s, const Scratch *d, const real *x, const real *x_end, Py_ssize_t unit,
+                          Py_ssize_t chain, Py_ssize_t base, real *band, real *v) noexcept nogil:
+    """One block of channels of one unit, among the tiles from `base` on."""
+    transform_input(s, x, x_end, unit, chain * CHAIN, min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN), band,
+                    v + chain * d.v_chain + (unit_at(s, unit).first - base) * s.chain, s.chain, d.v_plane, d.v_view)
 
 
 cdef void transform_filters(const Tiling *s, const Filters *f, Py_ssize_t panel, Py_ssize_t chain, real *u,
