@@ -27,6 +27,11 @@ from inputs import make  # noqa: E402
 from verify import Oracle  # noqa: E402
 
 OWN, PEERS = ("fastnn", "reference"), ("torch", "onnxruntime", "jax")
+HOLD_TO = {  # what holds the others to an instruction set; onnxruntime cannot be held
+    "baseline": {"OPENBLAS_CORETYPE": "Nehalem"},
+    "avx2": {"OPENBLAS_CORETYPE": "Haswell", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2",
+             "MKL_ENABLE_INSTRUCTIONS": "AVX2", "XLA_FLAGS": "--xla_cpu_max_isa=AVX2"},
+}
 BUDGETS = {"full": 0.12, "verify": 0.01}  # seconds of timing for a contender in one round
 QUIET, TRIES = 0.2, 4  # a sample is taken anew while other processes keep more CPUs than this busy
 
@@ -100,7 +105,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mode", choices=BUDGETS, default="full")
     parser.add_argument("--threads", type=int, default=machine.describe()["cpus"])
-    parser.add_argument("--isa", help="FASTNN_ISA for fastnn: baseline, avx2, avx512")
+    parser.add_argument("--isa", help="baseline, avx2 or avx512, for all that can be held to one")
     parser.add_argument("--family", choices=sorted({case.family for case in cases.CASES}))
     parser.add_argument("--case", help="a regular expression that the case's name matches")
     parser.add_argument("--direction", choices=cases.DIRECTIONS)
@@ -113,9 +118,10 @@ def parse_arguments():
 
 def start(options):
     """The contenders that are installed, and why the others are missing."""
+    isa = {"FASTNN_ISA": options.isa, **HOLD_TO.get(options.isa, {})} if options.isa else {}
     contenders, missing = [], {}
     for name in options.contenders.split(","):
-        environment = {**os.environ} | ({"FASTNN_ISA": options.isa} if name == "fastnn" and options.isa else {})
+        environment = {**os.environ, **isa}
         python = options.peers_python if name in PEERS else sys.executable
         contender = Contender(name, python, options.threads, environment)
         if contender.missing:
