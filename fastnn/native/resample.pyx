@@ -13,8 +13,8 @@ cdef double NS_PER_PIXEL = 1
 
 ctypedef struct Axis:
     Py_ssize_t size, n          # pixels of x and of y
-    const Py_ssize_t *low
-    const Py_ssize_t *high
+    const Py_ssize_t *low       # ascending
+    const Py_ssize_t *high      # low or the one behind it
     const void *share
 
 
@@ -81,54 +81,80 @@ cdef int bilinear(bint backward,
     cdef Axis w = read_axis(columns[0], columns[1], columns[2], inner[3], sizeof(real))
     cdef Py_ssize_t plane, planes = outer[0] * outer[1]
     cdef int threads = threads_for(NS_PER_PIXEL * planes * h.n * w.n, planes)
-    cdef real *scratch = <real *>fnn_alloc(threads * w.size * sizeof(real))
+    cdef real *scratch = <real *>fnn_alloc(threads * 2 * w.n * sizeof(real))
     if scratch == NULL:
         raise MemoryError("interpolate: no scratch memory")
     with nogil:
         for plane in prange(planes, num_threads=threads, schedule="static"):
             if backward:
                 add_blended(&h, &w, py + plane * h.n * w.n, px + plane * h.size * w.size,
-                            scratch + threadid() * w.size)
+                            scratch + threadid() * 2 * w.n)
             else:
-                blend(&h, &w, px + plane * h.size * w.size, py + plane * h.n * w.n, scratch + threadid() * w.size)
+                blend(&h, &w, px + plane * h.size * w.size, py + plane * h.n * w.n, scratch + threadid() * 2 * w.n)
     fnn_free(scratch)
     return 0
 
 
-cdef void blend(const Axis *h, const Axis *w, const real *x, real *y, real *between) noexcept nogil:
-    """Two rows of the plane to one, then each two neighbours of that one."""
-    cdef Py_ssize_t p, q, i
+cdef void blend(const Axis *h, const Axis *w, const real *x, real *y, real *across) noexcept nogil:
+    """Rows of x are stretched across the columns once each, two at a time in `across`, and blended to rows of y."""
+    cdef Py_ssize_t p, q, side, i
+    cdef Py_ssize_t[2] row = [-1, -1]       # which rows of x stand there: an even one, an odd one
     cdef const real *low
     cdef const real *high
-    cdef const real *share = <const real *>w.share
-    cdef real s
+    cdef real s, r
     for p in range(h.n):
-        low, high, s = x + h.low[p] * w.size, x + h.high[p] * w.size, (<const real *>h.share)[p]
-        for i in range(w.size):
-            between[i] = low[i] * (1 - s) + high[i] * s
+        for side in range(2):
+            i = h.high[p] if side else h.low[p]
+            if row[i & 1] != i:
+                stretch(w, x + i * w.size, across + (i & 1) * w.n)
+                row[i & 1] = i
+        low, high = across + (h.low[p] & 1) * w.n, across + (h.high[p] & 1) * w.n
+        s = (<const real *>h.share)[p]
+        r = 1 - s
         for q in range(w.n):
-            y[p * w.n + q] = between[w.low[q]] * (1 - share[q]) + between[w.high[q]] * share[q]
+            y[p * w.n + q] = low[q] * r + high[q] * s
 
 
-cdef void add_blended(const Axis *h, const Axis *w, const real *dy, real *dx, real *between) noexcept nogil:
-    """The way back: each row of dy to its pixels' columns, and that row to two of the plane."""
-    cdef Py_ssize_t p, q, i
-    cdef real *low
-    cdef real *high
+cdef void stretch(const Axis *w, const real *x, real *y) noexcept nogil:
+    cdef Py_ssize_t q
     cdef const real *share = <const real *>w.share
-    cdef real s, d
+    for q in range(w.n):
+        y[q] = x[w.low[q]] * (1 - share[q]) + x[w.high[q]] * share[q]
+
+
+cdef void add_blended(const Axis *h, const Axis *w, const real *dy, real *dx, real *across) noexcept nogil:
+    """The way back: what rows of dy send to a row of dx is summed across, and once whole gathered to its pixels."""
+    cdef Py_ssize_t p, q, side, i
+    cdef Py_ssize_t[2] row = [-1, -1]
+    cdef real *sums
+    cdef real s
     memset(dx, 0, h.size * w.size * sizeof(real))
     for p in range(h.n):
-        memset(between, 0, w.size * sizeof(real))
-        for q in range(w.n):
-            d = dy[p * w.n + q]
-            between[w.low[q]] += d * (1 - share[q])
-            between[w.high[q]] += d * share[q]
-        low, high, s = dx + h.low[p] * w.size, dx + h.high[p] * w.size, (<const real *>h.share)[p]
-        for i in range(w.size):
-            low[i] += between[i] * (1 - s)
-        for i in range(w.size):
-            high[i] += between[i] * s
+        for side in range(2):
+            i = h.high[p] if side else h.low[p]
+            sums = across + (i & 1) * w.n
+            s = (<const real *>h.share)[p]
+            s = s if side else 1 - s
+            if row[i & 1] == i:
+                for q in range(w.n):
+                    sums[q] += dy[p * w.n + q] * s
+                continue
+            if row[i & 1] >= 0:
+                add_shrunk(w, sums, dx + row[i & 1] * w.size)
+            row[i & 1] = i
+            for q in range(w.n):
+                sums[q] = dy[p * w.n + q] * s
+    for side in range(2):
+        if row[side] >= 0:
+            add_shrunk(w, across + side * w.n, dx + row[side] * w.size)
+
+
+cdef void add_shrunk(const Axis *w, const real *dy, real *dx) noexcept nogil:
+    cdef Py_ssize_t q
+    cdef const real *share = <const real *>w.share
+    for q in range(w.n):
+        dx[w.low[q]] += dy[q] * (1 - share[q])
+        dx[w.high[q]] += dy[q] * share[q]
 
 
 cdef Axis read_axis(low, high, share, Py_ssize_t size, int itemsize) except *:
