@@ -144,13 +144,14 @@ def test_winograd_gives_the_same_bits_at_every_number_of_threads(isa, dtype, gua
 
 
 @pytest.mark.parametrize("shape", [(3, 20, 150, (7, 7), (1, 1, 1, 1), 1), (1, 130, 70, (9, 9), (2, 2, 2, 2), 1, (2, 2)),
-                                   (2, 40, 90, (17, 16), (1, 1, 1, 1), 1, (1, 1), 5)],
-                         ids=["few_tiles", "dilation", "5x5"])
+                                   (2, 40, 90, (17, 16), (1, 1, 1, 1), 1, (1, 1), 5),
+                                   (40, 40, 24, (30, 30), (1, 1, 1, 1), 1)],
+                         ids=["few_tiles", "dilation", "5x5", "several_spans"])
 def test_winograd_gives_the_same_bits_on_a_grid_of_threads(dtype, guards, shape):
-    """Of six and seven threads, some share a column of filters, some a row of tiles."""
+    """Of so many threads, some share a column of filters, some a row of tiles, some the sums of spans of tiles."""
     arrays, geo = make(shape, dtype), geometry(*shape[4:7])
     alone = [a.tobytes() for a in run(native, guards, arrays, geo)]
-    for n in (6, 7):
+    for n in (4, 6, 7):
         with on_threads(n):
             assert [a.tobytes() for a in run(native, guards, arrays, geo)] == alone, f"{n} threads"
 
@@ -246,6 +247,13 @@ def test_auto_chooses_by_shape(isa, guards, shape, wanted):
     y = {name: forced(name, arrays, guards, shape[4])[0] for name in ("auto", "direct", "winograd")}
     assert y["direct"] != y["winograd"]
     assert y["auto"] == y[wanted]
+
+
+def test_auto_gives_weight_gradients_of_16_channels_to_winograd(isa, guards):
+    arrays = make((2, 16, 16, (32, 32), (2, 2, 2, 2), 1, (1, 1), 5), np.float32)
+    dweight = {name: forced(name, arrays, guards, (2, 2, 2, 2))[2] for name in ("auto", "direct", "winograd")}
+    assert dweight["direct"] != dweight["winograd"]
+    assert dweight["auto"] == dweight["winograd"]
 
 
 def test_auto_chooses_alike_on_any_number_of_threads(guards):

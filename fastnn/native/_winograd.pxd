@@ -21,6 +21,7 @@ cdef enum:
 # A unit is a run of tiles in one row of tiles of one image, in each phase of columns: all of the row, or a segment.
 cdef struct Tiling:
     Py_ssize_t n, groups, c, h, w, k, p, q
+    Py_ssize_t x_image, y_image     # elements of all groups
     Py_ssize_t kernel_h, kernel_w
     Py_ssize_t num, den
     Py_ssize_t pad_top, pad_left    # may be negative: then the border of x is not looked at
@@ -69,6 +70,10 @@ cdef struct Unit:
 # Whether Winograd's way is likely to be the faster one: the same answer for any number of threads.
 cdef bint winograd_image_pays(const Tiling *s) noexcept nogil
 cdef bint winograd_weight_pays(const Tiling *s) noexcept nogil
+
+# Multiply-adds of vectors that it takes: `along` (the channels or the filters) in the lanes.
+cdef double products(const Tiling *s) noexcept nogil
+cdef double winograd_cost(const Tiling *s, Py_ssize_t rows, Py_ssize_t along, Py_ssize_t outs) noexcept nogil
 
 cdef Unit unit_at(const Tiling *s, Py_ssize_t index) noexcept nogil
 cdef Py_ssize_t panel_start(const Tiling *s, Py_ssize_t panel) noexcept nogil

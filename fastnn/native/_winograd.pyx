@@ -10,7 +10,6 @@ from ._winograd_kernels cimport to_lanes, wino2_input, wino_input
 cdef enum:
     LONGEST = 32           # tiles of a unit at most, but one a phase: the band of a unit stays near L1
     TILE_COST = 400        # one of the two transforms of a tile, a vector of channels
-    EXCHANGE_COST = 1000   # of a vector between cores, in a weight gradient with tiles of 2x2
     FILTER_COST = 300      # the transform of a vector of filters
     GATHER_ROWS = 4        # a direct convolution costs as if it had so many more output channels,
     TRANSPOSE_ROWS = 16    # and its weight gradient so many
@@ -96,6 +95,7 @@ cdef int phases_of_outputs(Py_ssize_t taps, Py_ssize_t pad, Py_ssize_t *first, i
 cdef void cut(Tiling *s, int itemsize) noexcept nogil:
     cdef Py_ssize_t vectors = (s.k + lanes(itemsize) - 1) // lanes(itemsize), longest
     s.points = s.axis * s.axis
+    s.x_image, s.y_image = s.groups * s.c * s.h * s.w, s.groups * s.k * s.p * s.q
     s.phases_h, s.phases_w = min(s.dilation_h, s.p), min(s.dilation_w, s.q)
     s.tile_rows = s.phases_h * (((s.p + s.spacing_h - 1) // s.spacing_h + s.side - 1) // s.side)
     s.tile_cols = ((s.q + s.spacing_w - 1) // s.spacing_w + s.side - 1) // s.side
@@ -165,10 +165,7 @@ cdef bint winograd_image_pays(const Tiling *s) noexcept nogil:
 
 
 cdef bint winograd_weight_pays(const Tiling *s) noexcept nogil:
-    """What one core has transformed others multiply. With tiles of 2x2 that is so much beside the products that cores
-    without a common cache make it slower than the direct way, unless there are many channels."""
-    cdef double exchanged = EXCHANGE_COST * s.tiles * ((s.c + s.k) // lanes(s.itemsize)) if s.side == 2 else 0
-    return winograd_cost(s, s.k, s.c, 1) + exchanged < direct_cost(s, s.k + TRANSPOSE_ROWS)
+    return winograd_cost(s, s.k, s.c, 1) < direct_cost(s, s.k + TRANSPOSE_ROWS)
 
 
 cdef Unit unit_at(const Tiling *s, Py_ssize_t index) noexcept nogil:
@@ -222,7 +219,7 @@ cdef void transform_input(const Tiling *s, const real *x, const real *end, Py_ss
     cdef Unit u = unit_at(s, index)
     cdef Py_ssize_t pixels = band_pixels(s, u.along), pitch = band_row(pixels, sizeof(real))
     cdef Py_ssize_t lane = lanes(sizeof(real)), vector, phase, view, j
-    x += u.n * s.groups * s.c * s.h * s.w + channel * s.h * s.w
+    x += u.n * s.x_image + channel * s.h * s.w
     for vector in range((channels + lane - 1) // lane):
         j = vector * lane
         load_band(x + j * s.h * s.w, end, s.h, s.w, channels - j, u.row * s.num // s.den + s.first_row,
@@ -247,8 +244,8 @@ cdef int recompute(const Tiling *s, const Filters *f, const real *x, real *y, Un
     cdef real *scratch = <real *>fnn_alloc(16 * (s.c + 2 * (k1 - k0)) * sizeof(real))
     if scratch == NULL:
         return 1
-    y += u.n * s.groups * s.k * s.p * s.q
-    x += u.n * s.groups * s.c * s.h * s.w
+    y += u.n * s.y_image
+    x += u.n * s.x_image
     for tile in range(u.tiles * s.outs_w):
         col = u.col + tile // u.along + s.side * s.spacing_w * (tile % u.along)
         if not all_finite(s, y, u.row + row, col, k0, k1):

@@ -225,7 +225,7 @@ cdef int write_output(const Tiling *s, const Scratch *d, const Filters *f, const
     cdef const real *bias = <const real *>f.bias
     cdef real few[16]
     cdef int poisoned = 0
-    cdef real *to = y + u.n * s.groups * s.k * s.p * s.q + (u.row + row) * s.q + u.col
+    cdef real *to = y + u.n * s.y_image + (u.row + row) * s.q + u.col
     for j in range((k1 - k0 + width - 1) // width):
         k = k0 + j * width
         count = min(k1 - k, width)
