@@ -8,7 +8,8 @@
 #include "norm.inl"
 #include "gemm.inl"
 #include "dot.inl"
-#include "gemv_chain.inl"
+#include "square.inl"
+#include "gemv_chain.inl" /* on the squares, as is pack.inl */
 #include "pack.inl"
 #include "pool.inl"
 #include "depthwise.inl" /* on the strips of pool.inl */
@@ -89,6 +90,8 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
         .from_lanes = NAME(from_lanes),
 };
 
+#undef PART
+#undef GROUP
 #undef NAME
 #undef LANES
 #undef INLINE

@@ -26,15 +26,21 @@ INLINE void NAME(load_transposed)(const REAL *src, ptrdiff_t ld, NAME(v) rows[LA
 
 INLINE void NAME(transpose_block)(const REAL *src, ptrdiff_t ld, REAL *dst, ptrdiff_t width)
 {
-    NAME(v) rows[LANES];
-    NAME(load_transposed)(src, ld, rows);
-    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) NAME(store)(dst + i * width, rows[i]);
+    for (int t = 0; t < LANES; t += PART)
+        for (int j = 0; j < LANES; j += GROUP) {
+            NAME(group) columns[PART];
+            NAME(load_square)(src + j * ld + t, ld, columns);
+            _Pragma("GCC unroll 4") for (int u = 0; u < PART; u++)
+                NAME(store_group)(dst + (t + u) * width + j, columns[u]);
+        }
 }
 
-/* n <= LANES rows of src, of which whole vectors cannot be read or are too few; zeros in the other lanes. */
-static void NAME(pack_t_few)(ptrdiff_t k, ptrdiff_t n, const REAL *src, ptrdiff_t ld, REAL *dst, ptrdiff_t dst_ks)
+/* n <= LANES rows of src, of which whole vectors cannot be read or are too few; zeros in the other lanes, of which
+ * `width` are stored. */
+static void NAME(pack_t_few)(ptrdiff_t k, ptrdiff_t n, ptrdiff_t width, const REAL *src, ptrdiff_t ld, REAL *dst,
+                             ptrdiff_t dst_ks)
 {
-    REAL few[LANES * LANES];
+    REAL few[LANES * LANES], turned[LANES * LANES];
     memset(few, 0, sizeof few);
     for (ptrdiff_t t = 0; t < k; t += LANES) {
         ptrdiff_t taps = k - t < LANES ? k - t : LANES;
@@ -43,12 +49,12 @@ static void NAME(pack_t_few)(ptrdiff_t k, ptrdiff_t n, const REAL *src, ptrdiff_
         else
             for (ptrdiff_t i = 0; i < n; i++)
                 for (ptrdiff_t u = 0; u < taps; u++) few[i * LANES + u] = src[i * ld + t + u];
-        NAME(v) rows[LANES];
-        NAME(load_transposed)(few, LANES, rows);
-        if (taps == LANES)
-            _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) NAME(store)(dst + (t + i) * dst_ks, rows[i]);
-        else
-            for (ptrdiff_t i = 0; i < taps; i++) NAME(store)(dst + (t + i) * dst_ks, rows[i]);
+        NAME(transpose_block)(few, LANES, turned, LANES);
+        for (ptrdiff_t i = 0; i < taps; i++) {
+            NAME(v) row = NAME(load)(turned + i * LANES);
+            if (width >= LANES) NAME(store)(dst + (t + i) * dst_ks, row);
+            else NAME(store_few)(dst + (t + i) * dst_ks, width, row);
+        }
     }
 }
 
@@ -59,7 +65,7 @@ static void NAME(pack_t_apart)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, con
     for (; j + LANES <= cols; j += LANES) {
         ptrdiff_t t = 0;
         if (k < LANES) {
-            NAME(pack_t_few)(k, LANES, src + j * ld, ld, dst + j, dst_ks);
+            NAME(pack_t_few)(k, LANES, LANES, src + j * ld, ld, dst + j, dst_ks);
             continue;
         }
         for (; t + LANES <= k; t += LANES)
@@ -67,12 +73,10 @@ static void NAME(pack_t_apart)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, con
         if (t < k) /* the last taps with some of those before them once more */
             NAME(transpose_block)(src + j * ld + k - LANES, ld, dst + (k - LANES) * dst_ks + j, dst_ks);
     }
-    if (j < cols && j + LANES <= width) {
-        NAME(pack_t_few)(k, cols - j, src + j * ld, ld, dst + j, dst_ks);
+    if (j < cols) {
+        NAME(pack_t_few)(k, cols - j, width - j, src + j * ld, ld, dst + j, dst_ks);
         j += LANES;
     }
-    for (; j < cols; j++)
-        for (ptrdiff_t t = 0; t < k; t++) dst[t * dst_ks + j] = src[j * ld + t];
     for (; j < width; j++)
         for (ptrdiff_t t = 0; t < k; t++) dst[t * dst_ks + j] = 0;
 }
