@@ -24,6 +24,8 @@ SHAPES = {
     "one_row_many_steps": (150, 1, 3, 5),
     "few_rows_lanes": (5, 3, 17, LANES),
     "few_rows_lanes_plus_1": (2, 3, 5, LANES + 1),
+    "few_rows_several_panels": (3, 2, 19, 4 * LANES + 5),
+    "more_sums_than_one_tile": (2, 48, 3, 6 * LANES + 3),
     "many_rows_tile_minus_1": (2, 17, 16, 4 * LANES - 1),
     "many_rows_tile_plus_1": (5, 17, 33, 4 * LANES + 1),
     "rows_past_a_tile": (2, 49, 5, 20),

@@ -8,13 +8,10 @@ from cython.parallel cimport parallel, threadid
 from libc.string cimport memcpy, memset
 
 from ._blocks cimport Block
-from ._kernels cimport lanes, round_up, tile_width
 from ._rnn_net cimport (
     LSTM,
-    ORDER_SIZE,
     Net,
     arrange,
-    carve,
     clear_ended,
     fnn_barrier,
     fnn_flag,
@@ -28,51 +25,10 @@ from ._rnn_net cimport (
     time_of,
 )
 from ._rnn_plan cimport BY_ROWS, Plan, plan_forward
-from ._rnn_tiles cimport (
-    Tiles,
-    add_h,
-    add_x,
-    cut_into_tiles,
-    first_unit,
-    gates,
-    pack_tile,
-    panel_size,
-    row_size,
-)
+from ._rnn_share cimport PROJECTED_ROWS, TILE_ROWS, Forward, Share, lay_out, projected_rows, take_share
+from ._rnn_tiles cimport Tiles, add_h, add_x, gates, pack_tile, row_size
 from ._rnn_unpacked cimport forward_unpacked
 from ._runtime cimport real
-
-cdef enum:
-    TILE_ROWS = 48       # rows of a tile of sums: at most 48 x 64 floats, 12 KB of L1
-    PAGE = 4096
-    PROJECTED_ROWS = 64  # rows of x whose products are formed at once where a step alone has too few
-
-
-cdef struct Forward:
-    const Net *net
-    void *h_n
-    void *c_n
-    Py_ssize_t block      # steps whose x is multiplied at once; 0: x with h, step by step
-    void *panels          # of all threads' tiles, as Tiles has them, and so the biases
-    void *biases
-    void *projected       # for each tile: rows of sums over x, for the steps of a block
-    void *states          # two times (N, H) by place, where units are shared out and rows have lengths
-    char *shares          # share_size bytes for each thread
-    Py_ssize_t share_size
-    fnn_flag *flags
-    bint by_rows
-
-
-# What one thread works on and in. It lies on pages of its own: a line that two cores write takes 50 to 250 ns to go
-# from one to the other, and the processor fetches lines ahead, to the end of a page.
-cdef struct Share:
-    Tiles tiles                    # of all units or of some
-    Py_ssize_t group, start, rows  # of rows, whose places begin at `start`
-    void *states                   # two times its rows' h by place, after even and after odd steps; or NULL: only in y
-    void *tile
-    void *picked                   # rows of x, one behind the other
-    void *projected
-
 
 cdef int forward(Net *net, void *h_n, void *c_n, real *dtype) except -1:
     cdef Forward job
@@ -92,44 +48,11 @@ cdef int forward(Net *net, void *h_n, void *c_n, real *dtype) except -1:
     job.net, job.h_n, job.c_n = net, h_n, c_n
     job.by_rows = plan.split == BY_ROWS
     job.block = plan.block
-    scratch = Block(lay_out(&job, net, plan.threads, 0, dtype))
-    lay_out(&job, net, plan.threads, <size_t>scratch.data, dtype)
+    scratch = Block(lay_out(&job, plan.threads, 0, dtype))
+    lay_out(&job, plan.threads, <size_t>scratch.data, dtype)
     with nogil:
         go(&job, net, &plan, dtype)
     return 0
-
-
-cdef size_t lay_out(Forward *job, Net *net, int threads, size_t at, real *dtype) noexcept nogil:
-    """Hand out the memory from address `at` on; returns how many bytes that takes."""
-    cdef size_t start = at, end = 0
-    cdef Share share
-    cdef Tiles *tiles = &share.tiles
-    cdef Py_ssize_t item = sizeof(real), row, places
-    cut_into_tiles(tiles, net, 0, net.hidden, lanes(item), tile_width(item))
-    row = tiles.unit_width * tiles.gates
-    places = tiles.count * threads if job.by_rows else tiles.count + threads
-    job.panels = carve(&at, places * panel_size(tiles) * item)
-    job.biases = carve(&at, places * row * item)
-    job.projected = carve(&at, (places * job.block * net.rows * row + lanes(item)) * item)
-    job.flags = <fnn_flag *>carve(&at, threads * sizeof(fnn_flag))
-    if net.lengths != NULL:
-        net.order = <Py_ssize_t *>carve(&at, ORDER_SIZE * net.rows * sizeof(Py_ssize_t))
-        job.states = carve(&at, 2 * net.rows * net.hidden * item)
-    at = round_up(at, PAGE)
-    job.shares = <char *>at
-    share.rows = part_start(net.rows, 1, net.groups)   # the first group is the largest
-    lay_out_share(job, net, &share, &end, dtype)
-    job.share_size = round_up(end, PAGE)
-    return at + threads * job.share_size - start + PAGE   # which page the memory begins in is yet to be seen
-
-
-cdef void lay_out_share(const Forward *job, const Net *net, Share *share, size_t *at, real *dtype) noexcept nogil:
-    cdef Py_ssize_t item = sizeof(real), state = share.rows * net.hidden * item
-    cdef Py_ssize_t picked = share.rows * max(<Py_ssize_t>1, job.block) * net.inputs * item
-    share.tile = carve(at, (TILE_ROWS * share.tiles.unit_width * share.tiles.gates + lanes(item)) * item)
-    share.picked = carve(at, picked if net.lengths != NULL else 0)
-    share.tiles.c = carve(at, state if net.kind == LSTM else 0)
-    share.states = carve(at, 2 * state) if job.by_rows else job.states if net.lengths != NULL else NULL
 
 
 cdef void go(const Forward *job, Net *net, const Plan *plan, real *dtype) noexcept nogil:
@@ -172,27 +95,6 @@ cdef void run(const Forward *shared, int id, int team, real *dtype) noexcept nog
         sweep(&job, &share, id, team, dtype)
         keep_cells(&job, &share, dtype)
     end(&job, part_start(net.rows, id, team), part_start(net.rows, id + 1, team), dtype)
-
-
-cdef void take_share(const Forward *job, Share *share, int id, int team, real *dtype) noexcept nogil:
-    """The tiles of thread `id`, and its memory. Where rows are shared out each thread packs all tiles for itself."""
-    cdef const Net *net = job.net
-    cdef Tiles *tiles = &share.tiles
-    cdef Py_ssize_t vector = lanes(sizeof(real)), widest = tile_width(sizeof(real)), place, first, last, row
-    cdef size_t at = <size_t>job.shares + id * job.share_size
-    cut_into_tiles(tiles, net, 0, net.hidden, vector, widest)
-    row = tiles.unit_width * tiles.gates
-    place = id * tiles.count
-    if not job.by_rows:
-        first = first_unit(net, tiles.unit_width, vector, id, team)
-        last = first_unit(net, tiles.unit_width, vector, id + 1, team)
-        place = first // tiles.unit_width + id
-        cut_into_tiles(tiles, net, first, last - first, vector, widest)
-    tiles.panels = <real *>job.panels + place * panel_size(tiles)
-    tiles.biases = <real *>job.biases + place * row
-    share.projected = <real *>job.projected + place * job.block * net.rows * row
-    share.rows = part_start(net.rows, 1, net.groups)
-    lay_out_share(job, net, share, &at, dtype)
 
 
 cdef void take_rows(const Net *net, Share *share, Py_ssize_t group) noexcept nogil:
@@ -276,7 +178,7 @@ cdef void one_step(const Forward *job, const Share *share, Py_ssize_t step, Py_s
             some = min(rows - r, <Py_ssize_t>TILE_ROWS)
             if base < 0:
                 add_x(tiles, j, some, x + r * net.inputs, tile)
-            add_h(tiles, j, some, h + r * hidden, tile)
+            add_h(tiles, j, some, h + r * hidden, step % 2 == 1, tile)
             gates(tiles, j, some, share.start, r, t, tile, h, h_new)
             if base >= 0:
                 tile += some * row_size(tiles, j)
@@ -285,10 +187,6 @@ cdef void one_step(const Forward *job, const Share *share, Py_ssize_t step, Py_s
     for r in range(rows if h_new != NULL else 0):
         memcpy(<real *>net.y + (t * net.rows + row_at(net, share.start + r)) * hidden + tiles.first,
                h_new + r * hidden + tiles.first, tiles.all_units * sizeof(real))
-
-
-cdef inline real *projected_rows(const Forward *job, const Share *share, Py_ssize_t j, real *dtype) noexcept nogil:
-    return <real *>share.projected + j * job.block * job.net.rows * share.tiles.unit_width * share.tiles.gates
 
 
 cdef void project(const Forward *job, const Share *share, Py_ssize_t step, Py_ssize_t count, Py_ssize_t *bases,

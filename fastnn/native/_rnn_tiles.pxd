@@ -1,13 +1,12 @@
 from ._rnn_net cimport Net
 from ._runtime cimport real
 
-# How the columns of a tile lie.
+# How the columns of a tile lie: gate by gate, in vectors, which are cut into nearly equal panels.
 cdef struct Columns:
     Py_ssize_t units
     Py_ssize_t unit       # columns of a gate
-    Py_ssize_t at_once    # gates of one product
-    Py_ssize_t products
-    Py_ssize_t width      # elements of a row of a product's panel, in whole vectors
+    Py_ssize_t vectors
+    Py_ssize_t products, each, wider   # panels; vectors of each, of which the first `wider` have one more
 
 # `all_units` units of a layer, from `first` on, cut into tiles of `unit_width` (the last may have fewer). A row of a
 # tile holds the sums of its units gate by gate: i f g o; n (x part) r z n (h part); or the one of an RNN. x is summed
@@ -21,27 +20,28 @@ cdef struct Tiles:
     void *c         # an LSTM's cells from step to step, rows of H
 
 
-cdef void cut_into_tiles(Tiles *tiles, const Net *net, Py_ssize_t first, Py_ssize_t units, Py_ssize_t vector,
-                         Py_ssize_t widest) noexcept nogil
+# Cut units first .. first + units - 1 into tiles, for products with `rows` rows at most.
+cdef void cut_into_tiles(Tiles *tiles, const Net *net, Py_ssize_t first, Py_ssize_t units, Py_ssize_t rows,
+                         Py_ssize_t itemsize) noexcept nogil
 
-# Where the share of the units begins that is thread id's: as equal as whole vectors of sums allow, but in tiles of
-# `width` where rows are few, as a narrow tile takes as long then.
-cdef Py_ssize_t first_unit(const Net *net, Py_ssize_t width, Py_ssize_t vector, int id, int team) noexcept nogil
+# Where the share of the units begins that is thread id's: as equal as whole vectors of sums allow, but in whole vectors
+# of units where rows are few.
+cdef Py_ssize_t first_unit(const Net *net, int id, int team, Py_ssize_t itemsize) noexcept nogil
 
 cdef inline const Columns *columns_of(const Tiles *tiles, Py_ssize_t j) noexcept nogil:
     return &tiles.last if j == tiles.count - 1 else &tiles.others
 
-# Elements of a tile's panel; of a row of tile j's sums. A tile is read up to a vector past its end.
-cdef inline Py_ssize_t panel_size(const Tiles *tiles) noexcept nogil:
-    return (tiles.net.inputs + tiles.net.hidden) * tiles.net.gates * tiles.unit_width
+# Elements of a tile's panels and of its row of sums, which is read up to a vector past its end.
+cdef Py_ssize_t panel_size(const Tiles *tiles, real *dtype) noexcept nogil
 cdef inline Py_ssize_t row_size(const Tiles *tiles, Py_ssize_t j) noexcept nogil:
     return tiles.gates * columns_of(tiles, j).unit
 
 cdef void pack_tile(const Tiles *tiles, Py_ssize_t j, real *dtype) noexcept nogil
 
-# tile = bias + x W_ih^T, as far as x goes into it; the bias alone elsewhere. Then tile += h W_hh^T.
+# tile = bias + x W_ih^T, as far as x goes into it; the bias alone elsewhere. Then tile += h W_hh^T, from the last panel
+# to the first where `back`.
 cdef void add_x(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *x, real *tile) noexcept nogil
-cdef void add_h(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *h, real *tile) noexcept nogil
+cdef void add_h(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *h, bint back, real *tile) noexcept nogil
 
 # From the sums of rows r .. r + rows - 1 of those whose places begin at `start`, at time t, to c, what is kept of the
 # step, and h_new, or y where that is NULL. c, h and h_new have these rows by place.

@@ -3,80 +3,94 @@
 Every sum is one sequential chain: bias, then x by its columns, then h by its columns.
 """
 
-from ._kernels cimport gemm, gru_gates, lstm_gates, pack_t_apart, rnn_gates, round_up
+from libc.string cimport memcpy
+
+from ._kernels cimport gemm, gru_gates, lanes, lstm_gates, pack_t_apart, rnn_gates, round_up, tile_width
 from ._rnn_net cimport GRU, LSTM, RNN, Net, part_start
 
 cdef enum:
-    FEW_ROWS = 4   # that leave a register tile of one vector waiting for itself
+    FEW_SUMS = 4096   # so many sums of all rows and units stay in the first-level cache, beside the panels that pass
 
 
-cdef void cut_into_tiles(Tiles *tiles, const Net *net, Py_ssize_t first, Py_ssize_t units, Py_ssize_t vector,
-                         Py_ssize_t widest) noexcept nogil:
+cdef void cut_into_tiles(Tiles *tiles, const Net *net, Py_ssize_t first, Py_ssize_t units, Py_ssize_t rows,
+                         Py_ssize_t itemsize) noexcept nogil:
+    cdef Py_ssize_t vector = lanes(itemsize)
     tiles.net, tiles.first, tiles.all_units = net, first, units
-    tiles.unit_width = widest if net.kind == RNN else vector
     tiles.gates = 1 if net.kind == RNN else 4
+    tiles.unit_width = tile_width(itemsize) if net.kind == RNN else vector
+    if rows * net.hidden * tiles.gates <= FEW_SUMS:
+        # The gates of a single row would fill half of their vectors otherwise, and wait for the products tile by tile.
+        tiles.unit_width = max(<Py_ssize_t>1, units)
     tiles.x_first = 0
     tiles.h_first = 1 if net.kind == GRU else 0
     tiles.count = (units + tiles.unit_width - 1) // tiles.unit_width
-    lay_columns(net, tiles.unit_width, vector, widest, &tiles.others)
-    lay_columns(net, units - (tiles.count - 1) * tiles.unit_width, vector, widest, &tiles.last)
+    lay_columns(net, tiles.unit_width, vector, tile_width(itemsize), &tiles.others)
+    lay_columns(net, units - (tiles.count - 1) * tiles.unit_width, vector, tile_width(itemsize), &tiles.last)
 
 
-cdef Py_ssize_t first_unit(const Net *net, Py_ssize_t width, Py_ssize_t vector, int id, int team) noexcept nogil:
-    cdef Py_ssize_t step = width
-    if net.rows >= FEW_ROWS:
-        step = vector if net.kind == RNN else max(<Py_ssize_t>1, vector // 4)
+cdef Py_ssize_t first_unit(const Net *net, int id, int team, Py_ssize_t itemsize) noexcept nogil:
+    cdef Py_ssize_t step = lanes(itemsize)
+    if net.kind != RNN and net.rows > 1:
+        step = max(<Py_ssize_t>1, step // 4)
     return min(net.hidden, part_start((net.hidden + step - 1) // step, id, team) * step)
 
 
 cdef void lay_columns(const Net *net, Py_ssize_t units, Py_ssize_t vector, Py_ssize_t widest,
                       Columns *columns) noexcept nogil:
-    cdef Columns dense
-    columns.units = dense.units = units
-    count_columns(net, round_up(units, vector), vector, widest, columns)
-    # A few units: their gates share vectors where that makes them fewer.
-    count_columns(net, units, vector, widest, &dense)
-    if dense.products * dense.width < columns.products * columns.width:
-        columns[0] = dense
+    # The gates of a few units share vectors where that makes them fewer.
+    cdef Py_ssize_t unit = round_up(units, vector), dense = round_up(units, max(<Py_ssize_t>1, vector // 4))
+    cdef Py_ssize_t vectors = net.gates * unit // vector, fewer = (net.gates * dense + vector - 1) // vector
+    columns.units = units
+    columns.unit = dense if fewer < vectors else unit
+    columns.vectors = min(vectors, fewer)
+    columns.products = (columns.vectors * vector + widest - 1) // widest
+    columns.each = columns.vectors // max(<Py_ssize_t>1, columns.products)
+    columns.wider = columns.vectors - columns.each * columns.products
 
 
-cdef void count_columns(const Net *net, Py_ssize_t unit, Py_ssize_t vector, Py_ssize_t widest,
-                        Columns *columns) noexcept nogil:
-    columns.unit, columns.at_once = unit, net.gates
-    while columns.at_once * unit > widest:
-        columns.at_once //= 2
-    columns.products = net.gates // columns.at_once
-    columns.width = round_up(columns.at_once * unit, vector)
+cdef Py_ssize_t panel_size(const Tiles *tiles, real *dtype) noexcept nogil:
+    return (tiles.net.inputs + tiles.net.hidden) * tiles.others.vectors * lanes(sizeof(real))
+
+
+cdef inline Py_ssize_t panel_start(const Columns *columns, Py_ssize_t p, real *dtype) noexcept nogil:
+    """The first column of panel p."""
+    return (p * columns.each + min(p, columns.wider)) * lanes(sizeof(real))
 
 
 cdef void pack_tile(const Tiles *tiles, Py_ssize_t j, real *dtype) noexcept nogil:
     """The columns of W^T that belong to tile j's units, and its row of biases."""
     cdef const Net *net = tiles.net
     cdef const Columns *columns = columns_of(tiles, j)
-    cdef Py_ssize_t gate, source, first = tiles.first + j * tiles.unit_width
-    cdef real *panel = <real *>tiles.panels + j * panel_size(tiles)
+    cdef Py_ssize_t gate, source, first = tiles.first + j * tiles.unit_width, p
+    cdef real *panels = <real *>tiles.panels + j * panel_size(tiles, dtype)
     cdef real *bias = <real *>tiles.biases + j * tiles.unit_width * tiles.gates
+    for p in range(columns.products):
+        pack_panel(net, columns, p, net.inputs, <const real *>net.weight_ih, 2 if net.kind == GRU else 0, first, panels)
+    panels += net.inputs * columns.vectors * lanes(sizeof(real))
+    for p in range(columns.products):
+        pack_panel(net, columns, p, net.hidden, <const real *>net.weight_hh, 0, first, panels)
     for gate in range(tiles.gates * columns.unit):
         bias[gate] = 0
     for gate in range(net.gates):
-        source = (gate + 2) % 3 if net.kind == GRU else gate   # r z n stand as n r z for x
-        pack_gate(net, columns, net.inputs, <const real *>net.weight_ih, source, first, gate, panel)
+        source = (gate + 2) % 3 if net.kind == GRU else gate
         add_bias(net, columns, <const real *>net.bias_ih, source, first, bias + (tiles.x_first + gate) * columns.unit)
-    panel += net.inputs * columns.products * columns.width
     for gate in range(net.gates):
-        pack_gate(net, columns, net.hidden, <const real *>net.weight_hh, gate, first, gate, panel)
         add_bias(net, columns, <const real *>net.bias_hh, gate, first, bias + (tiles.h_first + gate) * columns.unit)
 
 
-cdef void pack_gate(const Net *net, const Columns *columns, Py_ssize_t taps, const real *weight, Py_ssize_t source,
-                    Py_ssize_t first, Py_ssize_t gate, real *panel) noexcept nogil:
-    """One gate's columns into the product that they are part of; behind the last, zeros to the end of the row."""
-    cdef Py_ssize_t product = gate // columns.at_once, within = gate % columns.at_once * columns.unit
-    cdef Py_ssize_t width = columns.unit
-    if (gate + 1) % columns.at_once == 0:
-        width = columns.width - within
-    pack_t_apart(taps, columns.units, width, weight + (source * net.hidden + first) * taps, taps,
-                 panel + product * columns.width * taps + within, columns.width)
+cdef void pack_panel(const Net *net, const Columns *columns, Py_ssize_t p, Py_ssize_t taps, const real *weight,
+                     Py_ssize_t turn, Py_ssize_t first, real *panels) noexcept nogil:
+    """Panel p: of gates in an order that begins with gate `turn`; zeros where there are no units."""
+    cdef Py_ssize_t start = panel_start(columns, p, panels), end = panel_start(columns, p + 1, panels)
+    cdef Py_ssize_t column = start, gate, u, some
+    while column < end:
+        gate = column // columns.unit
+        u = column - gate * columns.unit
+        some = end - column if gate == net.gates - 1 else min(end - column, columns.unit - u)
+        pack_t_apart(taps, max(<Py_ssize_t>0, min(columns.units - u, some)), some,
+                     weight + ((gate + turn) % net.gates * net.hidden + first + u) * taps, taps,
+                     panels + start * taps + column - start, end - start)
+        column += some
 
 
 cdef inline void add_bias(const Net *net, const Columns *columns, const real *bias, Py_ssize_t source,
@@ -88,26 +102,30 @@ cdef inline void add_bias(const Net *net, const Columns *columns, const real *bi
 
 cdef void add_x(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *x, real *tile) noexcept nogil:
     cdef const Columns *at = columns_of(tiles, j)
-    cdef Py_ssize_t inputs = tiles.net.inputs, row = tiles.gates * at.unit, cols = at.at_once * at.unit, p, column
-    cdef const real *panel = <const real *>tiles.panels + j * panel_size(tiles)
+    cdef Py_ssize_t inputs = tiles.net.inputs, row = tiles.gates * at.unit, all = tiles.net.gates * at.unit
+    cdef Py_ssize_t p, start, end
+    cdef const real *panels = <const real *>tiles.panels + j * panel_size(tiles, tile)
     cdef const real *bias = <const real *>tiles.biases + j * tiles.unit_width * tiles.gates
     for p in range(at.products):
-        column = tiles.x_first * at.unit + p * cols
-        gemm(rows, cols, inputs, x, inputs, 1, panel + p * at.width * inputs, at.width, bias + column, 0, 1,
-             tile + column, row)
-    if tiles.net.kind == GRU:
-        gemm(rows, at.unit, 0, x, inputs, 1, panel, at.width, bias + 3 * at.unit, 0, 1, tile + 3 * at.unit, row)
+        start, end = panel_start(at, p, tile), panel_start(at, p + 1, tile)
+        gemm(rows, min(end, all) - start, inputs, x, inputs, 1, panels + start * inputs, end - start, bias + start, 0,
+             1, tile + start, row)
+    for p in range(rows if tiles.net.kind == GRU else 0):
+        memcpy(tile + p * row + all, bias + all, at.unit * sizeof(real))
 
 
-cdef void add_h(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *h, real *tile) noexcept nogil:
+cdef void add_h(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *h, bint back, real *tile) noexcept nogil:
     cdef const Columns *at = columns_of(tiles, j)
-    cdef Py_ssize_t inputs = tiles.net.inputs, hidden = tiles.net.hidden, row = tiles.gates * at.unit
-    cdef Py_ssize_t cols = at.at_once * at.unit, p
-    cdef const real *panel = <const real *>tiles.panels + j * panel_size(tiles) + inputs * at.products * at.width
+    cdef Py_ssize_t hidden = tiles.net.hidden, row = tiles.gates * at.unit, all = tiles.net.gates * at.unit
+    cdef Py_ssize_t p, q, start, end
+    cdef const real *panels = (<const real *>tiles.panels + j * panel_size(tiles, tile)
+                               + tiles.net.inputs * at.vectors * lanes(sizeof(real)))
     cdef real *sums = tile + tiles.h_first * at.unit
-    for p in range(at.products):
-        gemm(rows, cols, hidden, h, hidden, 1, panel + p * at.width * hidden, at.width, sums, row, 1, sums, row)
-        sums += cols
+    for q in range(at.products):
+        p = at.products - 1 - q if back else q
+        start, end = panel_start(at, p, tile), panel_start(at, p + 1, tile)
+        gemm(rows, min(end, all) - start, hidden, h, hidden, 1, panels + start * hidden, end - start, sums + start,
+             row, 1, sums + start, row)
 
 
 cdef void gates(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, Py_ssize_t start, Py_ssize_t r, Py_ssize_t t,
