@@ -2,24 +2,16 @@
 
 Backwards from step to step: the gradient of a step's state (`dh`) is that of the sums of the step after it (`dgates`)
 times weight_hh; the gates' own gradients follow for the same units at once, so that threads which share out the units
-meet once a step. After a block of steps its dgates go into the gradients of the weights and of x. Two blocks take
-turns; nothing grows with the number of steps.
+meet once a step. After a block of steps its dgates go into the gradients of the weights and of x; nothing grows with
+the number of steps. Two threads that share out the rows of a batch need nothing of each other's until, in the end,
+they add up what both have of the weights' gradients.
 """
 
 from cython.parallel cimport parallel, threadid
 from libc.string cimport memcpy, memset
 
 from ._blocks cimport Block
-from ._kernels cimport (
-    gemm,
-    gru_gates_backward,
-    lanes,
-    lstm_gates_backward,
-    pack,
-    rnn_gates_backward,
-    round_up,
-    tile_width,
-)
+from ._kernels cimport gru_gates_backward, lanes, lstm_gates_backward, rnn_gates_backward, round_up
 from ._rnn_net cimport (
     GRU,
     LSTM,
@@ -29,36 +21,55 @@ from ._rnn_net cimport (
     Net,
     arrange,
     carve,
+    clear_gradients,
     fnn_barrier,
     fnn_flag,
     fnn_omp_team,
     live_places,
     part_start,
+    row_at,
     time_before,
     time_of,
 )
 from ._rnn_plan cimport BY_ROWS, Plan, plan_backward
+from ._rnn_tiles cimport Panels, lay_out_panels, pack_panels, panel_cols, times_panel
+from ._rnn_weights cimport (
+    Weights,
+    WeightsShare,
+    add_parts,
+    add_to_weights,
+    lay_out_weights,
+    lay_out_weights_share,
+    x_gradient,
+)
 from ._runtime cimport real
-from ._rnn_weights cimport Weights, add_to_weights, lay_out_weights, pack_weight_ih, x_gradient
 
 cdef enum:
-    BLOCK_ROWS = 384   # rows of dgates in a block, where a step has no more
-    K_BLOCK = 768      # taps of a panel that is used for all rows while it is in L2
+    PAGE = 4096
 
 
 cdef struct Backward:
     const Net *net
-    const Gradients *grads
+    Gradients grads
     Weights weights
-    Py_ssize_t panel_width, panels
     Py_ssize_t block         # steps
-    Py_ssize_t row           # elements of a row of dgates: all gates of all units
-    void *panels_hh          # weight_hh, panel_width columns a panel; a GRU's rows in the order n r z
-    void *dh                 # (N, H) by place: the gradient of h
-    void *dc                 # and of c
-    void *dgates[2]          # a block: (steps, N, row), by time and place
+    int blocks               # that take turns; one will do where no other thread reads what it holds
+    char *dgates             # piece_size bytes for each group of rows
+    char *states             # state_size bytes for each group, or for each thread where units are shared out
+    char *shares             # share_size(team) bytes for each thread
+    Py_ssize_t piece_size, state_size   # pages, which no two threads write to
     fnn_flag *flags
     bint by_rows
+    bint apart               # no thread needs anything of another's before the end
+
+
+# What one thread works on and in.
+cdef struct Share:
+    Panels hh                      # weight_hh for all units or for some; a GRU's rows in the order n r z
+    Py_ssize_t group, start, rows  # of rows, whose places begin at `start`
+    void *dh                       # by place: the gradient of h
+    void *dc                       # and of c
+    WeightsShare weights
 
 
 cdef int backward(Net *net, const Gradients *grads, real *dtype) except -1:
@@ -66,41 +77,88 @@ cdef int backward(Net *net, const Gradients *grads, real *dtype) except -1:
     cdef Plan plan
     cdef Block scratch
     if net.rows == 0 or net.hidden == 0:
-        clear(net, grads, dtype)
+        clear_gradients(net, grads, dtype)
         return 0
     plan_backward(net, sizeof(real), &plan)
     net.groups = plan.threads if plan.split == BY_ROWS else 1
-    job.net, job.grads, job.by_rows = net, grads, plan.split == BY_ROWS
-    job.panel_width = tile_width(sizeof(real))
-    job.panels = (net.hidden + job.panel_width - 1) // job.panel_width
-    job.row = (1 if net.kind == RNN else 4) * net.hidden
-    job.block = max(<Py_ssize_t>1, min(net.steps, BLOCK_ROWS // net.rows))
-    scratch = Block(lay_out(&job, net, plan.threads, 0, dtype))
-    lay_out(&job, net, plan.threads, <size_t>scratch.data, dtype)
+    job.net, job.grads, job.by_rows, job.block = net, grads[0], plan.split == BY_ROWS, plan.block
+    job.apart = plan.threads == 1 or (job.by_rows and plan.parts == plan.threads and net.lengths == NULL)
+    # A step reads the dgates of the step after it, which may be in another block, but not in its own place.
+    job.blocks = 1 if job.apart and job.block > 1 and net.steps % job.block != 1 else 2
+    scratch = Block(lay_out(&job, net, &plan, 0, dtype))
+    lay_out(&job, net, &plan, <size_t>scratch.data, dtype)
     with nogil:
         go(&job, net, &plan, dtype)
     return 0
 
 
-cdef size_t lay_out(Backward *job, Net *net, int threads, size_t at, real *dtype) noexcept nogil:
+# ---- Memory
+
+
+cdef size_t lay_out(Backward *job, Net *net, const Plan *plan, size_t at, real *dtype) noexcept nogil:
     """Hand out the memory from address `at` on; returns how many bytes that takes."""
     cdef size_t start = at
-    cdef Py_ssize_t item = sizeof(real), size = net.rows * net.hidden, k
-    job.panels_hh = carve(&at, job.panels * job.panel_width * net.gates * net.hidden * item)
-    job.dh, job.dc = carve(&at, size * item), carve(&at, size * item)
-    for k in range(2):   # and a vector to read past the end
-        job.dgates[k] = carve(&at, (job.block * net.rows * job.row + lanes(item)) * item)
-    job.flags = <fnn_flag *>carve(&at, threads * sizeof(fnn_flag))
+    cdef int team
+    cdef Py_ssize_t most = 0, item = sizeof(real), rows = part_start(net.rows, 1, net.groups)   # of the largest group
+    job.flags = <fnn_flag *>carve(&at, plan.threads * sizeof(fnn_flag))
     if net.lengths != NULL:
         net.order = <Py_ssize_t *>carve(&at, ORDER_SIZE * net.rows * sizeof(Py_ssize_t))
-    lay_out_weights(&job.weights, net, job.grads, min(BLOCK_ROWS, net.rows), job.block, threads, &at, dtype)
-    return at - start
+    lay_out_weights(&job.weights, net, &job.grads, plan, &at, dtype)
+    at = round_up(at, PAGE)
+    job.piece_size = round_up((job.blocks * job.block * rows * job.weights.row + lanes(item)) * item, PAGE)
+    job.weights.piece = job.piece_size // item
+    job.dgates = <char *>carve(&at, net.groups * job.piece_size)
+    job.state_size = round_up(2 * rows * net.hidden * item, PAGE)
+    job.states = <char *>carve(&at, plan.threads * job.state_size)
+    job.shares = <char *>at
+    for team in range(1, plan.threads + 1):   # OpenMP may give fewer threads than were wanted
+        most = max(most, team * share_size(job, net, team, dtype))
+    return at + most - start + PAGE   # which page the memory begins in is yet to be seen
+
+
+cdef Py_ssize_t share_size(const Backward *job, const Net *net, int team, real *dtype) noexcept nogil:
+    cdef Share share
+    cdef size_t end = 0
+    lay_out_share(job, net, &share, 0, team, &end, dtype)   # the first thread's is the largest
+    return round_up(end, PAGE)
+
+
+cdef void lay_out_share(const Backward *job, const Net *net, Share *share, int id, int team, size_t *at,
+                        real *dtype) noexcept nogil:
+    cdef Py_ssize_t hidden = net.hidden, vector = lanes(sizeof(real)), vectors = (hidden + vector - 1) // vector
+    cdef Py_ssize_t first = 0, last = hidden
+    if not job.by_rows:
+        first, last = part_start(vectors, id, team) * vector, part_start(vectors, id + 1, team) * vector
+    lay_out_panels(&share.hh, net.weight_hh, net.gates * hidden, 2 * hidden if net.kind == GRU else 0, hidden, first,
+                   last, at, dtype)
+    lay_out_weights_share(&job.weights, &share.weights, id, team, at, dtype)
+
+
+cdef void take_rows(const Backward *job, Share *share, Py_ssize_t group, int id, real *dtype) noexcept nogil:
+    cdef const Net *net = job.net
+    share.group, share.start = group, part_start(net.rows, group, net.groups)
+    share.rows = part_start(net.rows, group + 1, net.groups) - share.start
+    share.dh = job.states + (group if job.by_rows else id) * job.state_size
+    share.dc = <real *>share.dh + share.rows * net.hidden
+
+
+cdef inline real *dgates_of(const Backward *job, Py_ssize_t group, Py_ssize_t step, real *dtype) noexcept nogil:
+    """Those of a step: blocks are counted from the last step on, a block's rows stand in the order of time."""
+    cdef const Net *net = job.net
+    cdef Py_ssize_t number = (net.steps - 1 - step) // job.block, last = net.steps - number * job.block
+    cdef Py_ssize_t within = last - 1 - step if net.reverse else step - max(<Py_ssize_t>0, last - job.block)
+    cdef Py_ssize_t rows = part_start(net.rows, group + 1, net.groups) - part_start(net.rows, group, net.groups)
+    within = within * rows + number % job.blocks * job.block * part_start(net.rows, 1, net.groups)
+    return <real *>(job.dgates + group * job.piece_size) + within * job.weights.row
+
+
+# ---- The way back through time
 
 
 cdef void go(const Backward *job, Net *net, const Plan *plan, real *dtype) noexcept nogil:
     if net.lengths != NULL:
         arrange(net)
-    clear(net, job.grads, dtype)
+    clear_gradients(net, &job.grads, dtype)
     memset(job.flags, 0, plan.threads * sizeof(fnn_flag))
     if plan.threads == 1:
         run(job, 0, 1, dtype)
@@ -109,164 +167,128 @@ cdef void go(const Backward *job, Net *net, const Plan *plan, real *dtype) noexc
         run(job, threadid(), fnn_omp_team(), dtype)
 
 
-cdef void clear(const Net *net, const Gradients *grads, real *dtype) noexcept nogil:
-    """Zeros where no step writes: everywhere without steps, in dx where rows have ended."""
-    cdef Py_ssize_t gates = net.gates * net.hidden * sizeof(real)
-    if grads.dx != NULL and (net.lengths != NULL or net.hidden == 0):
-        memset(grads.dx, 0, net.steps * net.rows * net.inputs * sizeof(real))
-    if net.steps > 0 and net.rows > 0:
-        return
-    if grads.dweight_ih != NULL:
-        memset(grads.dweight_ih, 0, gates * net.inputs)
-    if grads.dweight_hh != NULL:
-        memset(grads.dweight_hh, 0, gates * net.hidden)
-    if grads.dbias_ih != NULL:
-        memset(grads.dbias_ih, 0, gates)
-    if grads.dbias_hh != NULL:
-        memset(grads.dbias_hh, 0, gates)
-
-
-cdef void run(const Backward *job, int id, int team, real *dtype) noexcept nogil:
+cdef void run(const Backward *shared, int id, int team, real *dtype) noexcept nogil:
     """What thread `id` of `team` does."""
-    cdef const Net *net = job.net
-    cdef Py_ssize_t last = net.steps, count
-    begin(job, id, team, dtype)
-    pack_weight_ih(&job.weights, id, team, dtype)
-    fnn_barrier(job.flags, id, team)
+    # Copies on its own stack, which another thread's may lie close to.
+    cdef Backward job = shared[0]
+    cdef Net net = shared.net[0]
+    cdef Share share
+    cdef Py_ssize_t last = net.steps, count, start, group
+    cdef Py_ssize_t group0 = part_start(net.groups, id, team) if job.by_rows else 0
+    cdef Py_ssize_t group1 = part_start(net.groups, id + 1, team) if job.by_rows else 1
+    cdef size_t at = <size_t>job.shares + id * share_size(shared, &net, team, dtype)
+    cdef const real *dgates
+    job.net = job.weights.net = &net
+    lay_out_share(&job, &net, &share, id, team, &at, dtype)
+    pack_panels(&share.hh, dtype)
+    pack_panels(&share.weights.ih, dtype)
+    for group in range(group0, group1):
+        take_rows(&job, &share, group, id, dtype)
+        begin(&job, &share, dtype)
     while last > 0:
         count = min(job.block, last)
-        one_block(job, last - count, count, id, team, dtype)
+        start = min(time_of(&net, last - count), time_of(&net, last - 1))
+        dgates = dgates_of(&job, 0, time_of(&net, start), dtype)
+        for group in range(group0, group1):
+            take_rows(&job, &share, group, id, dtype)
+            one_block(&job, &share, last, count, id, team, dtype)
+            x_gradient(&job.weights, &share.weights, group, start, count, dgates)
+        if job.by_rows and not job.apart:
+            fnn_barrier(job.flags, id, team)
+        add_to_weights(&job.weights, &share.weights, start, count, dgates, last == net.steps, job.flags, id, team)
         last -= count
-    end(job, id, team, dtype)
+    for group in range(group0, group1):
+        take_rows(&job, &share, group, id, dtype)
+        end(&job, &share, dtype)
+    if net.steps > 0 and job.weights.parts > 1:
+        fnn_barrier(job.flags, id, team)
+        add_parts(&job.weights, id, team, dtype)
 
 
-cdef void begin(const Backward *job, int id, int team, real *dtype) noexcept nogil:
-    """Pack weight_hh, and put the gradients of the last states where the steps find them."""
-    cdef const Net *net = job.net
-    cdef Py_ssize_t j, place, hidden = net.hidden, cols, width
-    cdef Py_ssize_t top = 2 * hidden if net.kind == GRU else 0, taps = net.gates * hidden - top
-    cdef const real *weight = <const real *>net.weight_hh
-    cdef real *panel
-    for j in range(part_start(job.panels, id, team), part_start(job.panels, id + 1, team)):
-        cols = min(job.panel_width, hidden - j * job.panel_width)
-        width = round_up(cols, lanes(sizeof(real)))
-        panel = <real *>job.panels_hh + j * job.panel_width * net.gates * hidden
-        pack(taps, cols, width, weight + top * hidden + j * job.panel_width, hidden, panel)
-        pack(top, cols, width, weight + j * job.panel_width, hidden, panel + taps * width)
-    for place in range(part_start(net.rows, id, team), part_start(net.rows, id + 1, team)):
-        fill_state(net, place, <const real *>job.grads.dh_n, <real *>job.dh)
-        fill_state(net, place, <const real *>job.grads.dc_n, <real *>job.dc)
+cdef void begin(const Backward *job, const Share *share, real *dtype) noexcept nogil:
+    """Put the gradients of the last states where the steps find them."""
+    cdef Py_ssize_t p, to, at, hidden = job.net.hidden
+    for p in range(share.rows):
+        to, at = p * hidden + share.hh.first, row_at(job.net, share.start + p) * hidden + share.hh.first
+        take(share.hh.cols, <const real *>job.grads.dh_n, at, <real *>share.dh + to)
+        take(share.hh.cols, <const real *>job.grads.dc_n, at, <real *>share.dc + to)
 
 
-cdef void fill_state(const Net *net, Py_ssize_t place, const real *given, real *by_place) noexcept nogil:
-    cdef Py_ssize_t hidden = net.hidden, row = place if net.order == NULL else net.order[place]
+cdef void take(Py_ssize_t n, const real *given, Py_ssize_t at, real *to) noexcept nogil:
     if given == NULL:
-        memset(by_place + place * hidden, 0, hidden * sizeof(real))
+        memset(to, 0, n * sizeof(real))
     else:
-        memcpy(by_place + place * hidden, given + row * hidden, hidden * sizeof(real))
+        memcpy(to, given + at, n * sizeof(real))
 
 
-cdef void end(const Backward *job, int id, int team, real *dtype) noexcept nogil:
+cdef void end(const Backward *job, const Share *share, real *dtype) noexcept nogil:
     """The gradients of the first states."""
-    cdef const Net *net = job.net
-    cdef Py_ssize_t place, row, j, group, hidden = net.hidden
+    cdef Py_ssize_t p, at, j, hidden = job.net.hidden, first = share.hh.first, size = share.hh.cols * sizeof(real)
     if job.grads.dh0 == NULL and job.grads.dc0 == NULL:
         return
-    if net.steps > 0 and job.by_rows:
-        for group in range(part_start(net.groups, id, team), part_start(net.groups, id + 1, team)):
-            for j in range(job.panels):
-                add_dh(job, group, 0, j, dtype)
-    elif net.steps > 0:
-        for j in range(part_start(job.panels, id, team), part_start(job.panels, id + 1, team)):
-            add_dh(job, 0, 0, j, dtype)
-    fnn_barrier(job.flags, id, team)
-    for place in range(part_start(net.rows, id, team), part_start(net.rows, id + 1, team)):
-        row = place if net.order == NULL else net.order[place]
+    if job.net.steps > 0 and job.grads.dh0 != NULL:
+        for j in range(share.hh.count):
+            add_dh(job, share, 0, j, dtype)
+    for p in range(share.rows):
+        at = row_at(job.net, share.start + p) * hidden + first
         if job.grads.dh0 != NULL:
-            memcpy(<real *>job.grads.dh0 + row * hidden, <real *>job.dh + place * hidden, hidden * sizeof(real))
+            memcpy(<real *>job.grads.dh0 + at, <real *>share.dh + p * hidden + first, size)
         if job.grads.dc0 != NULL:
-            memcpy(<real *>job.grads.dc0 + row * hidden, <real *>job.dc + place * hidden, hidden * sizeof(real))
+            memcpy(<real *>job.grads.dc0 + at, <real *>share.dc + p * hidden + first, size)
 
 
-cdef void one_block(const Backward *job, Py_ssize_t first, Py_ssize_t count, int id, int team,
+cdef void one_block(const Backward *job, const Share *share, Py_ssize_t last, Py_ssize_t count, int id, int team,
                     real *dtype) noexcept nogil:
-    """Steps first + count - 1 down to first, then what their dgates give."""
-    cdef const Net *net = job.net
-    cdef Py_ssize_t k, group, step, j, start = min(time_of(net, first), time_of(net, first + count - 1))
-    cdef Py_ssize_t j0 = part_start(job.panels, id, team), j1 = part_start(job.panels, id + 1, team)
-    cdef const real *dgates = dgates_of(job, first + count - 1 if net.reverse else first, dtype)
-    if job.by_rows:
-        for group in range(part_start(net.groups, id, team), part_start(net.groups, id + 1, team)):
-            for k in range(count):
-                for j in range(job.panels):
-                    one_step(job, group, first + count - 1 - k, j, dtype)
-        fnn_barrier(job.flags, id, team)
-    else:
-        for k in range(count):
-            step = first + count - 1 - k
-            for j in range(j1 - j0):
-                # What was used last is still in the cache.
-                one_step(job, 0, step, j0 + j if step % 2 == 0 else j1 - 1 - j, dtype)
+    """The `count` steps before step `last`."""
+    cdef Py_ssize_t step, j, n = share.hh.count
+    for step in range(last - 1, last - count - 1, -1):
+        for j in range(n):
+            # What was used last is still in the cache.
+            one_step(job, share, step, j if step % 2 == 0 else n - 1 - j, dtype)
+        if not job.by_rows:
             fnn_barrier(job.flags, id, team)
-    x_gradient(&job.weights, start, count, dgates, id, team)
-    add_to_weights(&job.weights, start, count, dgates, first + count == net.steps, job.flags, id, team)
 
 
-cdef inline real *dgates_of(const Backward *job, Py_ssize_t step, real *dtype) noexcept nogil:
-    """Those of a step: blocks are counted from the last step on, a block's rows stand in the order of time."""
-    cdef Py_ssize_t number = (job.net.steps - 1 - step) // job.block, last = job.net.steps - number * job.block
-    cdef Py_ssize_t within = last - 1 - step if job.net.reverse else step - max(<Py_ssize_t>0, last - job.block)
-    return <real *>job.dgates[number % 2] + within * job.net.rows * job.row
-
-
-cdef void one_step(const Backward *job, Py_ssize_t group, Py_ssize_t step, Py_ssize_t j, real *dtype) noexcept nogil:
-    """One step of one group of rows, for the units of panel j."""
+cdef void one_step(const Backward *job, const Share *share, Py_ssize_t step, Py_ssize_t j,
+                   real *dtype) noexcept nogil:
+    """One step of a group of rows, for the units of panel j."""
     cdef const Net *net = job.net
-    cdef Py_ssize_t t = time_of(net, step), place = part_start(net.rows, group, net.groups)
-    cdef Py_ssize_t live = live_places(net, group, t), before = time_before(net, t), going_on = 0
+    cdef Py_ssize_t t = time_of(net, step), live = live_places(net, share.group, t), before = time_before(net, t)
+    cdef Py_ssize_t going_on = 0
     if step + 1 < net.steps:
-        add_dh(job, group, step + 1, j, dtype)
+        add_dh(job, share, step + 1, j, dtype)
     if 0 <= before < net.steps:
-        going_on = min(live, live_places(net, group, before))
-    gates(job, j, place, going_on, step, True, dtype)
-    gates(job, j, place + going_on, live - going_on, step, False, dtype)
+        going_on = min(live, live_places(net, share.group, before))
+    gates(job, share, j, 0, going_on, step, True, dtype)
+    gates(job, share, j, going_on, live - going_on, step, False, dtype)
 
 
-cdef void add_dh(const Backward *job, Py_ssize_t group, Py_ssize_t step, Py_ssize_t j, real *dtype) noexcept nogil:
+cdef void add_dh(const Backward *job, const Share *share, Py_ssize_t step, Py_ssize_t j, real *dtype) noexcept nogil:
     """dh before `step`: its dgates times panel j of weight_hh, on top of what a GRU's gates have left there."""
-    cdef const Net *net = job.net
-    cdef Py_ssize_t place = part_start(net.rows, group, net.groups), rows = live_places(net, group, time_of(net, step))
-    cdef Py_ssize_t cols = min(job.panel_width, net.hidden - j * job.panel_width), taps = net.gates * net.hidden
-    cdef Py_ssize_t width = round_up(cols, lanes(sizeof(real))), tap = 0, some
-    cdef const real *dgates = dgates_of(job, step, dtype) + place * job.row
-    cdef const real *panel = <const real *>job.panels_hh + j * job.panel_width * taps
-    cdef real *dh = <real *>job.dh + place * net.hidden + j * job.panel_width
-    cdef const real *init = dh if net.kind == GRU else NULL
-    while tap < taps:
-        some = min(taps - tap, <Py_ssize_t>K_BLOCK)
-        gemm(rows, cols, some, dgates + tap, job.row, 1, panel + tap * width, width, init, net.hidden, 1, dh,
-             net.hidden)
-        init = dh
-        tap += some
+    cdef Py_ssize_t live = live_places(job.net, share.group, time_of(job.net, step))
+    cdef real *dh = <real *>share.dh + share.hh.first + j * share.hh.width
+    times_panel(&share.hh, j, live, dgates_of(job, share.group, step, dtype), job.weights.row,
+                dh if job.net.kind == GRU else NULL, dh, job.net.hidden)
 
 
-cdef void gates(const Backward *job, Py_ssize_t j, Py_ssize_t place, Py_ssize_t rows, Py_ssize_t step, bint going_on,
-                real *dtype) noexcept nogil:
-    """dgates of `rows` places from `place` on, for the units of panel j. going_on: a step was before this one."""
+cdef void gates(const Backward *job, const Share *share, Py_ssize_t j, Py_ssize_t p, Py_ssize_t rows, Py_ssize_t step,
+                bint going_on, real *dtype) noexcept nogil:
+    """dgates of some of the group's rows from p on, for the units of panel j. going_on: a step was before this one."""
     cdef const Net *net = job.net
-    cdef Py_ssize_t hidden = net.hidden, first = j * job.panel_width, units = min(job.panel_width, hidden - first)
-    cdef Py_ssize_t t = time_of(net, step), row = place if net.order == NULL else 0
+    cdef const Panels *hh = &share.hh
+    cdef Py_ssize_t hidden = net.hidden, first = hh.first + j * hh.width, units = panel_cols(hh.cols, j, hh.width)
+    cdef Py_ssize_t t = time_of(net, step), row = share.start + p if net.order == NULL else 0
     cdef Py_ssize_t at = (t * net.rows + row) * hidden + first
     cdef Py_ssize_t before = (time_before(net, t) * net.rows + row) * hidden + first, initial = row * hidden + first
-    cdef const Py_ssize_t *order = net.order + place if net.order != NULL else NULL
+    cdef const Py_ssize_t *order = net.order + share.start + p if net.order != NULL else NULL
     cdef const real *dy = <const real *>job.grads.dy + at
-    cdef const real *saved = <const real *>net.saved + (t * net.rows + row) * 4 * hidden + first
-    cdef real *dh = <real *>job.dh + place * hidden + first
-    cdef real *dgates = dgates_of(job, step, dtype) + place * job.row + first
+    cdef const real *saved = <const real *>net.saved + at + 3 * (at - first)
+    cdef real *dh = <real *>share.dh + p * hidden + first
+    cdef real *dgates = dgates_of(job, share.group, step, dtype) + p * job.weights.row + first
     if rows == 0:
         return
     if net.kind == LSTM:
-        lstm_gates_backward(rows, units, hidden, dh, order, dy, <real *>job.dc + place * hidden + first, saved,
+        lstm_gates_backward(rows, units, hidden, dh, order, dy, <real *>share.dc + p * hidden + first, saved,
                             <const real *>net.cells + at,
                             <const real *>net.cells + before if going_on else <const real *>net.c0 + initial, dgates)
     elif net.kind == GRU:

@@ -65,6 +65,9 @@ cdef Py_ssize_t live_places(const Net *net, Py_ssize_t group, Py_ssize_t t) noex
 # Zeros in all that is written of rows first..last, where they have ended.
 cdef void clear_ended(const Net *net, Py_ssize_t first, Py_ssize_t last, real *dtype) noexcept nogil
 
+# Zeros where no step back writes: everywhere without steps, in dx where rows have ended.
+cdef void clear_gradients(const Net *net, const Gradients *grads, real *dtype) noexcept nogil
+
 # The rows of x_t at some places, one behind the other.
 cdef void pick_rows(const Net *net, Py_ssize_t start, Py_ssize_t rows, Py_ssize_t t, real *to) noexcept nogil
 
@@ -83,6 +86,12 @@ cdef inline void *carve(size_t *at, Py_ssize_t bytes) noexcept nogil:
 cdef inline Py_ssize_t part_start(Py_ssize_t count, Py_ssize_t part, Py_ssize_t parts) noexcept nogil:
     """Where part `part` begins of `count` things in `parts` nearly equal parts."""
     return part * (count // parts) + min(part, count % parts)
+
+
+cdef inline Py_ssize_t part_of(Py_ssize_t count, Py_ssize_t thing, Py_ssize_t parts) noexcept nogil:
+    """The part that has this thing."""
+    cdef Py_ssize_t few = count // parts, larger = count % parts * (few + 1)
+    return thing // (few + 1) if thing < larger else (thing - larger) // few + count % parts
 
 
 cdef inline bint is_live(const Net *net, Py_ssize_t row, Py_ssize_t t) noexcept nogil:

@@ -55,6 +55,23 @@ cdef void clear_ended(const Net *net, Py_ssize_t first, Py_ssize_t last, real *d
                 memset(<real *>net.cells + (t * net.rows + row) * net.hidden, 0, size)
 
 
+cdef void clear_gradients(const Net *net, const Gradients *grads, real *dtype) noexcept nogil:
+    """Zeros where no step writes: everywhere without steps, in dx where rows have ended."""
+    cdef Py_ssize_t gates = net.gates * net.hidden * sizeof(real)
+    if grads.dx != NULL and (net.lengths != NULL or net.hidden == 0):
+        memset(grads.dx, 0, net.steps * net.rows * net.inputs * sizeof(real))
+    if net.steps > 0 and net.rows > 0:
+        return
+    if grads.dweight_ih != NULL:
+        memset(grads.dweight_ih, 0, gates * net.inputs)
+    if grads.dweight_hh != NULL:
+        memset(grads.dweight_hh, 0, gates * net.hidden)
+    if grads.dbias_ih != NULL:
+        memset(grads.dbias_ih, 0, gates)
+    if grads.dbias_hh != NULL:
+        memset(grads.dbias_hh, 0, gates)
+
+
 cdef void pick_rows(const Net *net, Py_ssize_t start, Py_ssize_t rows, Py_ssize_t t, real *to) noexcept nogil:
     """The rows of x_t at some places, one behind the other."""
     cdef Py_ssize_t r

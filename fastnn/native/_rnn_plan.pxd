@@ -9,7 +9,11 @@ cdef struct Plan:
     int split
     int threads
     bint unpacked      # straight from the weights, all threads together on each row's sums
-    Py_ssize_t block   # steps whose x is multiplied at once; 0: each step's with its h
+    # Forward: steps whose x is multiplied at once; 0: each step's with its h. Backward: steps whose dgates go into the
+    # other gradients at once, and of a step `chunk` rows; the weights' gradients are summed over each of so many parts
+    # of the batch. All by the shape alone.
+    Py_ssize_t block, chunk
+    int parts
 
 
 cdef void plan_forward(const Net *net, Py_ssize_t itemsize, Plan *plan) noexcept nogil

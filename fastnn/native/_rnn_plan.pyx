@@ -10,8 +10,7 @@ cdef enum:
     UNPACKED_ROWS = 2     # up to so many rows in all, packing the weights costs more than it brings
     FUSED_ROWS = 8        # from so many rows on a step's x is multiplied with its h
     PROJECTED_ROWS = 64
-
-cdef double STEP_NS = 2000   # work of a step below which meeting after it does not pay
+    BLOCK_ROWS = 384   # rows of dgates in a block, where a step has no more
 
 
 cdef void plan_forward(const Net *net, Py_ssize_t itemsize, Plan *plan) noexcept nogil:
@@ -26,26 +25,40 @@ cdef void plan_forward(const Net *net, Py_ssize_t itemsize, Plan *plan) noexcept
 cdef void plan_backward(const Net *net, Py_ssize_t itemsize, Plan *plan) noexcept nogil:
     cdef Py_ssize_t unit = tile_width(itemsize)
     share_out(net, itemsize, (net.hidden + unit - 1) // unit, plan)
+    # Two threads that share out the rows then have a part each.
+    plan.parts = 2 if shares_rows(net, itemsize, 2) else 1
+    plan.chunk = min(<Py_ssize_t>BLOCK_ROWS, (net.rows + plan.parts - 1) // plan.parts)
+    # All of the weights' gradients are read and written for each block and part; dgates that stay in L2 bring more
+    # as long as those do too.
+    plan.block = BLOCK_ROWS * (plan.parts if weight_bytes(net, itemsize) > L2_BYTES else 1) // net.rows
+    plan.block = max(<Py_ssize_t>1, min(net.steps, plan.block))
 
 
-cdef Py_ssize_t rows_worth_it(double weight_bytes) noexcept nogil:
+cdef double weight_bytes(const Net *net, Py_ssize_t itemsize) noexcept nogil:
+    return <double>net.gates * net.hidden * (net.inputs + net.hidden) * itemsize
+
+
+cdef bint shares_rows(const Net *net, Py_ssize_t itemsize, Py_ssize_t threads) noexcept nogil:
+    cdef double bytes = weight_bytes(net, itemsize)
+    return bytes * threads <= COPIES_BYTES and net.rows >= rows_worth_it(bytes) * threads
+
+
+cdef Py_ssize_t rows_worth_it(double bytes) noexcept nogil:
     """From how many rows a thread on the rows are shared out.
 
     Each thread reads all weights in each step then, but only its own states, and the threads need not meet. Where the
     cores are far apart, a meeting and the states of the others take a microsecond.
     """
-    return 4 if weight_bytes <= L2_BYTES else 8 if weight_bytes <= 2 * L2_BYTES else 16
+    return 4 if bytes <= L2_BYTES else 8 if bytes <= 2 * L2_BYTES else 16
 
 
 cdef void share_out(const Net *net, Py_ssize_t itemsize, Py_ssize_t tiles, Plan *plan) noexcept nogil:
-    cdef double weights = <double>net.gates * net.hidden * (net.inputs + net.hidden)
-    cdef double ns = gemm_ns(weights * net.rows * max(net.steps, <Py_ssize_t>1)) * itemsize / 4
+    cdef double ns = gemm_ns(weight_bytes(net, itemsize) / 4 * net.rows * max(net.steps, <Py_ssize_t>1))
     plan.unpacked = False
     plan.threads = threads_for(ns, max(net.rows, tiles))
     if plan.threads == 1:
         plan.split = ALONE
-    elif weights * itemsize * plan.threads <= COPIES_BYTES and (
-            net.rows >= rows_worth_it(weights * itemsize) * plan.threads):
+    elif shares_rows(net, itemsize, plan.threads):
         plan.split = BY_ROWS
     elif tiles >= plan.threads:
         plan.split = BY_UNITS

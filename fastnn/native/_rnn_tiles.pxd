@@ -47,3 +47,26 @@ cdef void add_h(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *h
 # step, and h_new, or y where that is NULL. c, h and h_new have these rows by place.
 cdef void gates(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, Py_ssize_t start, Py_ssize_t r, Py_ssize_t t,
                 const real *tile, const real *h, real *h_new) noexcept nogil
+
+# ---- The way back
+
+# Some columns of a weight matrix as factors of dgates, in panels of `width` columns.
+cdef struct Panels:
+    const void *weight        # (taps, all_cols)
+    Py_ssize_t taps, all_cols
+    Py_ssize_t top            # the rows from here on come first
+    Py_ssize_t first, cols, width, count
+    void *packed
+
+# Memory from address `at` on, which moves on past it.
+cdef void lay_out_panels(Panels *panels, const void *weight, Py_ssize_t taps, Py_ssize_t top, Py_ssize_t all_cols,
+                         Py_ssize_t first, Py_ssize_t last, size_t *at, real *dtype) noexcept nogil
+cdef void pack_panels(const Panels *panels, real *dtype) noexcept nogil
+
+# c = init + dgates * panel j, of some rows of dgates.
+cdef void times_panel(const Panels *panels, Py_ssize_t j, Py_ssize_t rows, const real *dgates, Py_ssize_t row,
+                      const real *init, real *c, Py_ssize_t c_rs) noexcept nogil
+
+cdef inline Py_ssize_t panel_cols(Py_ssize_t cols, Py_ssize_t j, Py_ssize_t width) noexcept nogil:
+    """Columns of panel j of `cols` in all."""
+    return min(width, cols - j * width)

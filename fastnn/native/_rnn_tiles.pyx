@@ -5,11 +5,12 @@ Every sum is one sequential chain: bias, then x by its columns, then h by its co
 
 from libc.string cimport memcpy
 
-from ._kernels cimport gemm, gru_gates, lanes, lstm_gates, pack_t_apart, rnn_gates, round_up, tile_width
-from ._rnn_net cimport GRU, LSTM, RNN, Net, part_start
+from ._kernels cimport gemm, gru_gates, lanes, lstm_gates, pack, pack_t_apart, rnn_gates, round_up, tile_width
+from ._rnn_net cimport GRU, LSTM, RNN, Net, carve, part_start
 
 cdef enum:
     FEW_SUMS = 4096   # so many sums of all rows and units stay in the first-level cache, beside the panels that pass
+    K_BLOCK = 768     # taps of a panel that is used for all rows while it is in L2
 
 
 cdef void cut_into_tiles(Tiles *tiles, const Net *net, Py_ssize_t first, Py_ssize_t units, Py_ssize_t rows,
@@ -144,3 +145,40 @@ cdef void gates(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, Py_ssize_t st
         gru_gates(rows, own.units, hidden, tile, own.unit, h + here, order, y, saved)
     else:
         rnn_gates(rows, own.units, hidden, net.relu, tile, own.unit, y)
+
+
+# ---- The way back
+
+
+cdef void lay_out_panels(Panels *panels, const void *weight, Py_ssize_t taps, Py_ssize_t top, Py_ssize_t all_cols,
+                         Py_ssize_t first, Py_ssize_t last, size_t *at, real *dtype) noexcept nogil:
+    panels.weight, panels.taps, panels.top, panels.all_cols = weight, taps, top, all_cols
+    panels.first, panels.cols = first, max(<Py_ssize_t>0, min(last, all_cols) - first)
+    panels.width = tile_width(sizeof(real))
+    panels.count = (panels.cols + panels.width - 1) // panels.width
+    panels.packed = carve(at, panels.count * panels.width * taps * sizeof(real))
+
+
+cdef void pack_panels(const Panels *panels, real *dtype) noexcept nogil:
+    cdef Py_ssize_t j, cols, width, lower = panels.taps - panels.top, ld = panels.all_cols
+    cdef const real *weight
+    cdef real *panel
+    for j in range(panels.count):
+        cols = panel_cols(panels.cols, j, panels.width)
+        width = round_up(cols, lanes(sizeof(real)))
+        weight = <const real *>panels.weight + panels.first + j * panels.width
+        panel = <real *>panels.packed + j * panels.width * panels.taps
+        pack(lower, cols, width, weight + panels.top * ld, ld, panel)
+        pack(panels.top, cols, width, weight, ld, panel + lower * width)
+
+
+cdef void times_panel(const Panels *panels, Py_ssize_t j, Py_ssize_t rows, const real *dgates, Py_ssize_t row,
+                      const real *init, real *c, Py_ssize_t c_rs) noexcept nogil:
+    cdef Py_ssize_t cols = panel_cols(panels.cols, j, panels.width), width = round_up(cols, lanes(sizeof(real)))
+    cdef Py_ssize_t tap = 0, some
+    cdef const real *panel = <const real *>panels.packed + j * panels.width * panels.taps
+    while tap < panels.taps:
+        some = min(panels.taps - tap, <Py_ssize_t>K_BLOCK)
+        gemm(rows, cols, some, dgates + tap, row, 1, panel + tap * width, width, init, c_rs, 1, c, c_rs)
+        init = c
+        tap += some
