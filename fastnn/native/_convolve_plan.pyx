@@ -17,6 +17,7 @@ cdef enum:
     FILTERS_BYTES = 1 << 19     # of the panels of filters of TURNED, at most
     LINES = 256                 # of half of L1
     TURNED_BYTES = 1 << 19      # of its outputs before they are transposed, at most
+    SPREAD = 4              # cycles to store a vector of outputs elsewhere and copy it to its place
     TURN = 6                # cycles to transpose a vector of outputs
     PACK = 5                # and a vector of filters
 
@@ -72,13 +73,11 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) no
     cdef Py_ssize_t pixels = conv.h.out * conv.w.out, kernel = conv.h.taps * conv.w.taps, rows
     cdef int vector = lanes(<int>itemsize)
     plan.h, plan.w = conv.h, conv.w
-    plan.filters = plan.turned = 0
-    share_out(plan, conv, pixels, kernel)
+    plan.filters, plan.turned, plan.unpacked = 0, 0, False
+    share_out(plan, conv, pixels, kernel, vector)
     plan.width = tile_width(<int>itemsize)
     plan.tiling = choose_tiling(plan, conv, vector, itemsize)
     plan.copy = plan.tiling != PLAIN
-    # Tall tiles leave the loads time to wait for lines that lie apart; low ones lose what packing costs, or more.
-    plan.unpacked = plan.tiling == PLAIN and isa.f32.mr_max[isa.f32.nv_max] >= TALL_TILE
     if plan.unpacked:
         plan.band.channel = conv.h.size * conv.w.size
     if kernel <= TAPS:
@@ -103,7 +102,8 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) no
         plan.tile = plan.rows * round_up(plan.band.images * plan.band.rows * conv.w.out, vector)
 
 
-cdef void share_out(Plan *plan, const Convolution *conv, Py_ssize_t pixels, Py_ssize_t kernel) noexcept nogil:
+cdef void share_out(Plan *plan, const Convolution *conv, Py_ssize_t pixels, Py_ssize_t kernel,
+                    int vector) noexcept nogil:
     """Decide on the tasks: bands of rows, or groups of images; enough for the threads, and evenly."""
     cdef double work = <double>conv.images * conv.groups * conv.rows * conv.channels * pixels * kernel
     cdef int threads = conv.threads
@@ -116,6 +116,8 @@ cdef void share_out(Plan *plan, const Convolution *conv, Py_ssize_t pixels, Py_s
         plan.image_blocks = min(conv.images, (conv.images * pixels + PIXELS - 1) // PIXELS)
         plan.image_blocks = min(conv.images, round_up(plan.image_blocks * conv.groups, threads) // conv.groups)
     images = (conv.images + plan.image_blocks - 1) // plan.image_blocks
+    if not fills_vectors(conv, pixels, kernel, images, vector):
+        images = 1
     plan.image_blocks = (conv.images + images - 1) // images
     tasks = conv.groups * plan.image_blocks
     if images == 1:   # uneven shares cost most where tasks are few
@@ -130,14 +132,28 @@ cdef void share_out(Plan *plan, const Convolution *conv, Py_ssize_t pixels, Py_s
     plan.threads = threads
 
 
+cdef bint fills_vectors(const Convolution *conv, Py_ssize_t pixels, Py_ssize_t kernel, Py_ssize_t images,
+                        int vector) noexcept nogil:
+    """Whether so many images together, whose outputs are put apart afterwards, cost less than one by one."""
+    cdef double taps = conv.channels * kernel, alone = (pixels + vector - 1) // vector, together
+    if conv.out_w == 1 and conv.out_h == conv.w.out:
+        if pixels % vector:   # goes through a local tile
+            alone += SPREAD * min(alone, <double>isa.f32.nv_max) / taps
+        together = <double>((images * pixels + vector - 1) // vector) / images + SPREAD * pixels / (vector * taps)
+        return together < alone
+    return True
+
+
 cdef Tiling choose_tiling(Plan *plan, const Convolution *conv, int vector, Py_ssize_t itemsize) noexcept nogil:
-    """The cheapest, in cycles for a tap of the band: a multiply-add of vectors takes one, to gather a vector 2.5."""
+    """The cheapest, in cycles for a tap of the band: a multiply-add of vectors takes one, to gather a vector 3.5."""
     cdef Py_ssize_t images = plan.band.images, band = plan.band.rows, width = conv.w.out, rows = plan.rows
     cdef Py_ssize_t taps, across, along
     cdef double gathered, by_rows, flat, slow = 1.0
     taps = conv.channels * conv.h.taps * conv.w.taps
     if is_plain(&conv.h) and is_plain(&conv.w) and images == 1:
-        plan.cycles = (band * width + vector - 1) // vector * <double>rows
+        # Tall tiles leave the loads time to wait for lines that lie apart; low ones lose what packing costs, or more.
+        plan.unpacked = isa.f32.mr_max[isa.f32.nv_max] >= TALL_TILE
+        plan.cycles = (band * width + vector - 1) // vector * (rows + (0.0 if plan.unpacked else 2.5))
         return PLAIN
     across = (width + vector - 1) // vector
     along = ((band - 1) * plan.band.pitch + width + vector - 1) // vector
@@ -146,9 +162,11 @@ cdef Tiling choose_tiling(Plan *plan, const Convolution *conv, int vector, Py_ss
             taps * plan.width * itemsize >= L1_BYTES):
         slow = 1.15
     # Tiles of fewer than four accumulators wait for their own sums.
-    gathered = ((images * band * width + vector - 1) // vector) * (2.5 + max(rows, 4.0 * vector / plan.width))
+    gathered = ((images * band * width + vector - 1) // vector) * (3.5 + max(rows, 4.0 * vector / plan.width))
     by_rows = slow * images * band * across * max(<double>rows, 4.0 / min(across, plan.width // vector))
-    flat = slow * images * along * (max(rows, 4.0 * vector / plan.width) + 3.0 * rows / taps)
+    if width % vector:
+        by_rows += images * band * across * rows * <double>SPREAD / taps
+    flat = slow * images * along * (max(rows, 4.0 * vector / plan.width) + <double>SPREAD * rows / taps)
     if conv.h.taps * conv.w.taps > TAPS:
         flat = gathered + by_rows
     plan.cycles = min(gathered, min(by_rows, flat))
