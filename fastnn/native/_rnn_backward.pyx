@@ -40,6 +40,7 @@ from ._rnn_weights cimport (
     add_to_weights,
     lay_out_weights,
     lay_out_weights_share,
+    weight_uses,
     x_gradient,
 )
 from ._runtime cimport real
@@ -130,7 +131,7 @@ cdef void lay_out_share(const Backward *job, const Net *net, Share *share, int i
     if not job.by_rows:
         first, last = part_start(vectors, id, team) * vector, part_start(vectors, id + 1, team) * vector
     lay_out_panels(&share.hh, net.weight_hh, net.gates * hidden, 2 * hidden if net.kind == GRU else 0, hidden, first,
-                   last, at, dtype)
+                   last, weight_uses(net), at, dtype)
     lay_out_weights_share(&job.weights, &share.weights, id, team, at, dtype)
 
 

@@ -56,11 +56,11 @@ cdef struct Panels:
     Py_ssize_t taps, all_cols
     Py_ssize_t top            # the rows from here on come first
     Py_ssize_t first, cols, width, count
-    void *packed
+    void *packed              # or NULL: straight from the weights
 
-# Memory from address `at` on, which moves on past it.
+# Memory from address `at` on, which moves on past it. uses: how often the weights are read.
 cdef void lay_out_panels(Panels *panels, const void *weight, Py_ssize_t taps, Py_ssize_t top, Py_ssize_t all_cols,
-                         Py_ssize_t first, Py_ssize_t last, size_t *at, real *dtype) noexcept nogil
+                         Py_ssize_t first, Py_ssize_t last, Py_ssize_t uses, size_t *at, real *dtype) noexcept nogil
 cdef void pack_panels(const Panels *panels, real *dtype) noexcept nogil
 
 # c = init + dgates * panel j, of some rows of dgates.

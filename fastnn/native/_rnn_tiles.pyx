@@ -11,6 +11,7 @@ from ._rnn_net cimport GRU, LSTM, RNN, Net, carve, part_start
 cdef enum:
     FEW_SUMS = 4096   # so many sums of all rows and units stay in the first-level cache, beside the panels that pass
     K_BLOCK = 768     # taps of a panel that is used for all rows while it is in L2
+    FEW_USES = 8     # of weights on the way back; to pack them for so few costs more than it brings
 
 
 cdef void cut_into_tiles(Tiles *tiles, const Net *net, Py_ssize_t first, Py_ssize_t units, Py_ssize_t rows,
@@ -151,19 +152,21 @@ cdef void gates(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, Py_ssize_t st
 
 
 cdef void lay_out_panels(Panels *panels, const void *weight, Py_ssize_t taps, Py_ssize_t top, Py_ssize_t all_cols,
-                         Py_ssize_t first, Py_ssize_t last, size_t *at, real *dtype) noexcept nogil:
+                         Py_ssize_t first, Py_ssize_t last, Py_ssize_t uses, size_t *at, real *dtype) noexcept nogil:
     panels.weight, panels.taps, panels.top, panels.all_cols = weight, taps, top, all_cols
     panels.first, panels.cols = first, max(<Py_ssize_t>0, min(last, all_cols) - first)
     panels.width = tile_width(sizeof(real))
     panels.count = (panels.cols + panels.width - 1) // panels.width
-    panels.packed = carve(at, panels.count * panels.width * taps * sizeof(real))
+    panels.packed = NULL
+    if uses > FEW_USES or panels.cols % lanes(sizeof(real)) != 0:   # products read whole vectors
+        panels.packed = carve(at, panels.count * panels.width * taps * sizeof(real))
 
 
 cdef void pack_panels(const Panels *panels, real *dtype) noexcept nogil:
     cdef Py_ssize_t j, cols, width, lower = panels.taps - panels.top, ld = panels.all_cols
     cdef const real *weight
     cdef real *panel
-    for j in range(panels.count):
+    for j in range(panels.count if panels.packed != NULL else 0):
         cols = panel_cols(panels.cols, j, panels.width)
         width = round_up(cols, lanes(sizeof(real)))
         weight = <const real *>panels.weight + panels.first + j * panels.width
@@ -175,10 +178,16 @@ cdef void pack_panels(const Panels *panels, real *dtype) noexcept nogil:
 cdef void times_panel(const Panels *panels, Py_ssize_t j, Py_ssize_t rows, const real *dgates, Py_ssize_t row,
                       const real *init, real *c, Py_ssize_t c_rs) noexcept nogil:
     cdef Py_ssize_t cols = panel_cols(panels.cols, j, panels.width), width = round_up(cols, lanes(sizeof(real)))
-    cdef Py_ssize_t tap = 0, some
-    cdef const real *panel = <const real *>panels.packed + j * panels.width * panels.taps
-    while tap < panels.taps:
-        some = min(panels.taps - tap, <Py_ssize_t>K_BLOCK)
-        gemm(rows, cols, some, dgates + tap, row, 1, panel + tap * width, width, init, c_rs, 1, c, c_rs)
+    cdef Py_ssize_t taps = panels.taps, lower = taps - panels.top, tap = 0, some
+    cdef const real *panel = <const real *>panels.packed + j * panels.width * taps
+    cdef const real *weight = <const real *>panels.weight + panels.first + j * panels.width
+    while tap < taps:
+        some = min(taps - tap, <Py_ssize_t>K_BLOCK)
+        if panels.packed != NULL:
+            gemm(rows, cols, some, dgates + tap, row, 1, panel + tap * width, width, init, c_rs, 1, c, c_rs)
+        else:
+            some = min(some, lower - tap if tap < lower else taps)   # not past the last row
+            gemm(rows, cols, some, dgates + tap, row, 1, weight + (tap + panels.top) % taps * panels.all_cols,
+                 panels.all_cols, init, c_rs, 1, c, c_rs)
         init = c
         tap += some

@@ -42,3 +42,7 @@ cdef void add_to_weights(const Weights *job, const WeightsShare *share, Py_ssize
 
 # Thread id's share of adding up the parts.
 cdef void add_parts(const Weights *job, int id, int team, real *dtype) noexcept nogil
+
+cdef inline Py_ssize_t weight_uses(const Net *net) noexcept nogil:
+    """About how often the weights pass by on the way back: once for each tile of rows."""
+    return net.steps * ((net.rows + 7) // 8)

@@ -77,7 +77,8 @@ cdef void lay_out_weights_share(const Weights *job, WeightsShare *share, int id,
         share.dx_part, share.dx_parts = id, team
     if job.sums[0].dx == NULL:
         last = first
-    lay_out_panels(&share.ih, net.weight_ih, net.gates * net.hidden, 0, net.inputs, first, last, at, dtype)
+    lay_out_panels(&share.ih, net.weight_ih, net.gates * net.hidden, 0, net.inputs, first, last, weight_uses(net), at,
+                   dtype)
     share.tile = carve(at, TILE_ROWS * job.panel_width * item)
     share.inputs = carve(at, inputs_size(job) * item) if job.own else job.inputs
     share.columns = carve(at, COLUMNS * job.taps * item)
