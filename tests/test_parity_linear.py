@@ -9,14 +9,19 @@ from tolerance import assert_contraction
 from fastnn.native import backend as native
 from fastnn.reference import backend as reference
 
-# (rows, inputs, outputs), named after their relation to the tile. Dot products: 6, 3 or 2 rows, 4 columns, parts of 144
-# vectors. Panels: 64 columns (16 lanes x 4), 6 to 12 rows
+# (rows, inputs, outputs), named after their relation to the tile. Dot products: 6, 3 or 2 rows, 4 columns, or 4 rows, 3
+# columns, parts of 72 or 144 vectors; weights of 4 MB are fetched ahead. Panels: 64 columns (16 lanes x 4), 6 to 12
+# rows
 SHAPES = {
     "single": (1, 1, 1),
     "one_row": (1, 37, 19),
     "dots_tile": (6, 64, 4),
     "dots_rows_plus_1": (7, 63, 5),
     "dots_few_columns": (13, 65, 3),
+    "dots_fours": (8, 37, 7),
+    "dots_fours_few_columns": (4, 70, 2),
+    "dots_fours_many_parts": (12, 2500, 8),
+    "dots_far": (4, 4100, 257),
     "dots_two_parts": (5, 2310, 7),
     "dots_many_parts": (20, 2500, 9),
     "dots_blocks_of_rows": (70, 1100, 6),

@@ -1,5 +1,7 @@
-/* y = x w^T with the rows of w as they lie in memory: dot products, DOT_COLS rows of w with the rows of x at a time. */
+/* y = x w^T with the rows of w as they lie in memory: dot products, DOT_COLS rows of w with the rows of x at a time.
+ * Where 3 x 4 sums fill the registers, so do 4 x 3: rows by fours pass once where threes pass twice. */
 #define DOT_COLS 4
+#define DOT_FAR (4 << 20) /* bytes of w, of which the next rows are fetched in good time */
 #define DOT_TILE(rows) DOT_TILE2(rows)
 #define DOT_TILE2(rows) NAME(dot_##rows)
 
@@ -38,6 +40,7 @@ INLINE NAME(v) NAME(add_up)(NAME(v) rows[LANES])
     return rows[0];
 }
 
+#define COLS DOT_COLS
 #define ROWS 1
 #include "dot_tile.inl"
 #undef ROWS
@@ -60,6 +63,22 @@ INLINE NAME(v) NAME(add_up)(NAME(v) rows[LANES])
 #include "dot_tile.inl"
 #undef ROWS
 #endif
+#undef COLS
+#if FNN_DOT_ROWS == 3
+#define COLS 3
+#define ROWS 4
+#include "dot_tile.inl"
+#undef ROWS
+#undef COLS
+#endif
+
+/* The rows of the tallest tile for so many rows, and its columns. */
+INLINE ptrdiff_t NAME(dot_tallest)(ptrdiff_t rows)
+{
+    return FNN_DOT_ROWS == 3 && rows % 4 == 0 ? 4 : FNN_DOT_ROWS;
+}
+
+INLINE ptrdiff_t NAME(dot_width)(ptrdiff_t rows) { return FNN_DOT_ROWS == 3 && rows % 4 == 0 ? 3 : DOT_COLS; }
 
 /* The rows of the next of `blocks` blocks, of nearly equal height. */
 INLINE ptrdiff_t NAME(dot_block)(ptrdiff_t rows, ptrdiff_t blocks) { return (rows + blocks - 1) / blocks; }
@@ -68,7 +87,8 @@ INLINE ptrdiff_t NAME(dot_block)(ptrdiff_t rows, ptrdiff_t blocks) { return (row
  * each other out of the cache. */
 static void NAME(dot_pack)(ptrdiff_t rows, ptrdiff_t k, const REAL *x, ptrdiff_t x_rs, REAL *dst)
 {
-    for (ptrdiff_t blocks = (rows + FNN_DOT_ROWS - 1) / FNN_DOT_ROWS; blocks > 0; blocks--) {
+    const ptrdiff_t tallest = NAME(dot_tallest)(rows);
+    for (ptrdiff_t blocks = (rows + tallest - 1) / tallest; blocks > 0; blocks--) {
         ptrdiff_t height = NAME(dot_block)(rows, blocks), t = 0;
         for (; t + LANES <= k; t += LANES)
             for (ptrdiff_t r = 0; r < height; r++, dst += LANES) NAME(store)(dst, NAME(load)(x + r * x_rs + t));
@@ -82,50 +102,50 @@ static void NAME(dot_pack)(ptrdiff_t rows, ptrdiff_t k, const REAL *x, ptrdiff_t
     }
 }
 
-/* Columns from..to-1 of a tile that is not wanted whole, or not alone. Seldom: kept small. */
-__attribute__((noinline, cold)) static void NAME(dot_keep)(ptrdiff_t rows, int from, int to, const REAL *tile, int add,
-                                                           REAL *y, ptrdiff_t y_rs)
+/* Columns from..to-1 of a tile that is not wanted whole, or is to be added. */
+__attribute__((noinline)) static void NAME(dot_keep)(ptrdiff_t rows, ptrdiff_t from, ptrdiff_t to, const REAL *tile,
+                                                     int add, REAL *y, ptrdiff_t y_rs)
 {
     for (; rows > 0; rows--, tile += DOT_COLS, y += y_rs)
-        for (int q = from; q < to; q++) y[q] = tile[q] + (add ? y[q] : 0);
+        for (ptrdiff_t q = from; q < to; q++) y[q] = tile[q] + (add ? y[q] : 0);
 }
 
 static void NAME(dot)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t k, const REAL *x, const REAL *w, ptrdiff_t w_rs,
                       const REAL *init, int add, REAL *y, ptrdiff_t y_rs)
 {
-    typedef void tile(ptrdiff_t, const REAL *, const REAL *, ptrdiff_t, const REAL *, REAL *, ptrdiff_t);
-    static tile *const tiles[FNN_DOT_ROWS + 1] = {
+    typedef void tile(ptrdiff_t, const REAL *, const REAL *, ptrdiff_t, ptrdiff_t, const REAL *, REAL *, ptrdiff_t);
+    static tile *const tiles[] = {
         NULL, DOT_TILE(1), DOT_TILE(2),
 #if FNN_DOT_ROWS >= 3
-        DOT_TILE(3),
+        DOT_TILE(3), DOT_TILE(4),
 #endif
 #if FNN_DOT_ROWS >= 6
-        DOT_TILE(4), DOT_TILE(5), DOT_TILE(6),
+        DOT_TILE(5), DOT_TILE(6),
 #endif
     };
     static const REAL zeros[DOT_COLS];
-    const ptrdiff_t row_size = (k + LANES - 1) / LANES * LANES;
-    const int alone = cols < DOT_COLS; /* each column in all columns of its tile */
+    const ptrdiff_t row_size = (k + LANES - 1) / LANES * LANES, tallest = NAME(dot_tallest)(rows);
+    const ptrdiff_t width = NAME(dot_width)(rows), far = cols * w_rs * REAL_BYTES >= DOT_FAR ? width * w_rs : 0;
+    const int alone = cols < width; /* each column in all columns of its tile */
     for (ptrdiff_t o = 0, next; o < cols; o = next) {
         /* The last tile ends with the last column. */
-        const ptrdiff_t first = alone || o + DOT_COLS <= cols ? o : cols - DOT_COLS;
-        next = alone ? o + 1 : first + DOT_COLS;
-        REAL part[FNN_DOT_ROWS * DOT_COLS], same[DOT_COLS];
-        const REAL *start = init == NULL ? zeros : init + first;
+        const ptrdiff_t first = alone || o + width <= cols ? o : cols - width;
+        next = alone ? o + 1 : first + width;
+        REAL part[(FNN_DOT_ROWS + 1) * DOT_COLS], same[DOT_COLS];
+        const REAL *x_block = x, *start = init == NULL ? zeros : init + first;
         if (alone && init != NULL) {
             same[0] = same[1] = same[2] = same[3] = init[first];
             start = same;
         }
-        const REAL *x_block = x;
         REAL *y_block = y + first;
         ptrdiff_t left = rows;
-        for (ptrdiff_t blocks = (rows + FNN_DOT_ROWS - 1) / FNN_DOT_ROWS; blocks > 0; blocks--) {
-            const ptrdiff_t height = NAME(dot_block)(left, blocks);
+        for (ptrdiff_t blocks = (rows + tallest - 1) / tallest; blocks > 0; blocks--) {
+            const ptrdiff_t height = NAME(dot_block)(left, blocks), ahead = blocks == 1 ? far : 0;
             if (add || alone) {
-                tiles[height](k, x_block, w + first * w_rs, alone ? 0 : w_rs, start, part, DOT_COLS);
-                NAME(dot_keep)(height, (int)(o - first), (int)(next - first), part, add, y_block, y_rs);
+                tiles[height](k, x_block, w + first * w_rs, alone ? 0 : w_rs, ahead, start, part, DOT_COLS);
+                NAME(dot_keep)(height, o - first, next - first, part, add, y_block, y_rs);
             } else {
-                tiles[height](k, x_block, w + first * w_rs, w_rs, start, y_block, y_rs);
+                tiles[height](k, x_block, w + first * w_rs, w_rs, ahead, start, y_block, y_rs);
             }
             x_block += height * row_size;
             y_block += height * y_rs;
@@ -134,5 +154,6 @@ static void NAME(dot)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t k, const REAL *x
     }
 }
 #undef DOT_COLS
+#undef DOT_FAR
 #undef DOT_TILE
 #undef DOT_TILE2

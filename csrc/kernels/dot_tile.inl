@@ -1,6 +1,7 @@
-/* ROWS rows of x with DOT_COLS rows of w, each sum a vector of partial sums over the taps; the partial sums are added
- * up in an order that no tile changes: lane j with lane j + LANES/2, then with j + LANES/4, ... */
-#define SUMS (ROWS * DOT_COLS)
+/* ROWS rows of x with COLS rows of w, each sum a vector of partial sums over the taps; the partial sums are added
+ * up in an order that no tile changes: lane j with lane j + LANES/2, then with j + LANES/4, ... The rows of w that lie
+ * `ahead` are fetched in passing, if not 0; one row of x leaves no time for that. */
+#define SUMS (ROWS * COLS)
 #define GROUPS ((SUMS + LANES - 1) / LANES)          /* vectors that the sums fill in the end, LANES a vector */
 #define LAST (SUMS - (GROUPS - 1) * LANES)           /* sums of the last of them, each in REPEAT lanes */
 #define REPEAT (LANES / (LAST > 8 ? 16 : LAST > 4 ? 8 : LAST > 2 ? 4 : LAST))
@@ -10,19 +11,23 @@
     do {                                                                                                               \
         NAME(v) x_vec[ROWS];                                                                                           \
         _Pragma("GCC unroll 8") for (int r = 0; r < ROWS; r++) x_vec[r] = NAME(load)(x + r * LANES);                   \
-        _Pragma("GCC unroll 4") for (int q = 0; q < DOT_COLS; q++) {                                                   \
+        _Pragma("GCC unroll 4") for (int q = 0; q < COLS; q++) {                                                       \
             NAME(v) w_vec = load_w;                                                                                    \
-            _Pragma("GCC unroll 8") for (int r = 0; r < ROWS; r++) sum[r * DOT_COLS + q] += w_vec * x_vec[r];          \
+            _Pragma("GCC unroll 8") for (int r = 0; r < ROWS; r++) sum[r * COLS + q] += w_vec * x_vec[r];              \
         }                                                                                                              \
     } while (0)
 
-static void DOT_TILE(ROWS)(ptrdiff_t k, const REAL *x, const REAL *w, ptrdiff_t w_rs, const REAL *init, REAL *y,
-                           ptrdiff_t y_rs)
+static void DOT_TILE(ROWS)(ptrdiff_t k, const REAL *x, const REAL *w, ptrdiff_t w_rs, ptrdiff_t ahead,
+                           const REAL *init, REAL *y, ptrdiff_t y_rs)
 {
     NAME(v) sum[SUMS];
-    _Pragma("GCC unroll 32") for (int i = 0; i < SUMS; i++) sum[i] = (NAME(v)){init[i % DOT_COLS]};
+    _Pragma("GCC unroll 32") for (int i = 0; i < SUMS; i++) sum[i] = (NAME(v)){init[i % COLS]};
     ptrdiff_t t = 0;
-    for (; t + LANES <= k; t += LANES, x += ROWS * LANES) ADD_PRODUCTS(NAME(load)(w + q * w_rs + t));
+    for (; t + LANES <= k; t += LANES, x += ROWS * LANES) {
+        if (ROWS > 1 && ahead != 0 && (FNN_VEC_BYTES == 64 || t % (64 / REAL_BYTES) == 0))
+            _Pragma("GCC unroll 4") for (int q = 0; q < COLS; q++) __builtin_prefetch(w + ahead + q * w_rs + t, 0, 2);
+        ADD_PRODUCTS(NAME(load)(w + q * w_rs + t));
+    }
     if (t < k) {
         NAME(mask) taps = NAME(lanes_between)(0, k - t);
         ADD_PRODUCTS(NAME(load_lanes)(w + q * w_rs + t, taps, (NAME(v)){0}));
@@ -37,8 +42,8 @@ static void DOT_TILE(ROWS)(ptrdiff_t k, const REAL *x, const REAL *w, ptrdiff_t 
         NAME(store)(sums + g * LANES, NAME(add_up)(rows));
     }
     _Pragma("GCC unroll 8") for (int r = 0; r < ROWS; r++)
-        _Pragma("GCC unroll 4") for (int q = 0; q < DOT_COLS; q++)
-            y[r * y_rs + q] = sums[GROUP_OF(r * DOT_COLS + q) * LANES + LANE_OF(r * DOT_COLS + q)];
+        _Pragma("GCC unroll 4") for (int q = 0; q < COLS; q++)
+            y[r * y_rs + q] = sums[GROUP_OF(r * COLS + q) * LANES + LANE_OF(r * COLS + q)];
 }
 #undef SUMS
 #undef GROUPS

@@ -9,8 +9,9 @@ cdef enum:
     K_BLOCK = 768    # taps of a packed panel: 768 x 64 floats are 192 KB, a fraction of L2
     FEW_ROWS = 12    # up to here a panel is used once or twice: packing it costs more than it brings
     DOT_CHAIN = 144  # vectors of a chain in a dot product: longer ones round more, and leave L1 sooner
+    DOT_BESIDE = 4608    # bytes of it where one tile holds all rows: for w they leave half of L1
     DOT_BYTES = 262144   # of packed rows, which are read for every four rows of b: a fraction of L2
-    DOT_COLS = 4     # rows of b at a time
+    DOT_COLS = 4     # rows of b at a time, or of a
     READ_BYTES_NS = 48   # what one core reads from L3 or memory in a nanosecond
 
 
@@ -95,14 +96,16 @@ cdef bint dots_pay(Py_ssize_t m, Py_ssize_t k, int itemsize) noexcept nogil:
 cdef int dot_products(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, Py_ssize_t a_rs, const real *b,
                       Py_ssize_t b_rs, const real *init, real *c, Py_ssize_t c_rs) noexcept nogil:
     cdef Py_ssize_t vector = lanes(sizeof(real)), part, row_size, row_blocks, col_blocks = 1, rows, cols, task
-    cdef bint is_whole = m <= isa.f32.dot_rows
+    cdef Py_ssize_t chain = DOT_CHAIN * vector
     cdef int threads
     cdef real *scratch
     if m <= 0 or n <= 0:
         return 0
-    part = max(<Py_ssize_t>1, (k + DOT_CHAIN * vector - 1) // (DOT_CHAIN * vector))
+    if m <= isa.f32.dot_rows:
+        chain = min(chain, <Py_ssize_t>(DOT_BESIDE // sizeof(real)))
+    part = max(<Py_ssize_t>1, (k + chain - 1) // chain)
     part = max(vector, round_up((k + part - 1) // part, vector))
-    row_size = (round_up(k, part) if is_whole else part) * sizeof(real)
+    row_size = part * sizeof(real)
     rows = max(<Py_ssize_t>isa.f32.dot_rows, DOT_BYTES // row_size)
     row_blocks = (m + rows - 1) // rows
     threads = threads_for(max(gemm_ns(<double>m * n * k), <double>n * k * sizeof(real) / READ_BYTES_NS),
@@ -112,43 +115,38 @@ cdef int dot_products(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, P
         row_blocks = round_up(row_blocks, threads)
     else:
         col_blocks = threads
-    rows = (m + row_blocks - 1) // row_blocks
+    rows = round_up((m + row_blocks - 1) // row_blocks, DOT_COLS) if row_blocks > 1 else m
     cols = round_up((n + col_blocks - 1) // col_blocks, DOT_COLS)
     scratch = <real *>fnn_alloc(threads * rows * row_size)
     if scratch == NULL:
         return -1
     if threads == 1:
         for task in range(row_blocks):
-            dot_task(task * rows, min(rows, m - task * rows), <Py_ssize_t>0, n, k, part, is_whole, a, a_rs, b, b_rs,
+            dot_task(task * rows, min(rows, m - task * rows), <Py_ssize_t>0, n, k, part, a, a_rs, b, b_rs,
                      init, c, c_rs, scratch)
     else:
         for task in prange(row_blocks * col_blocks, num_threads=threads, schedule="static"):
             dot_task(task // col_blocks * rows, min(rows, m - task // col_blocks * rows), task % col_blocks * cols,
-                     min(cols, n - task % col_blocks * cols), k, part, is_whole, a, a_rs, b, b_rs, init, c, c_rs,
+                     min(cols, n - task % col_blocks * cols), k, part, a, a_rs, b, b_rs, init, c, c_rs,
                      scratch + threadid() * (rows * row_size // <Py_ssize_t>sizeof(real)))
     fnn_free(scratch)
     return 0
 
 
 cdef void dot_task(Py_ssize_t row, Py_ssize_t rows, Py_ssize_t col, Py_ssize_t cols, Py_ssize_t k, Py_ssize_t part,
-                   bint is_whole, const real *a, Py_ssize_t a_rs, const real *b, Py_ssize_t b_rs, const real *init,
-                   real *c, Py_ssize_t c_rs, real *packed) noexcept nogil:
-    """Part after part of all columns; or, where one tile holds the rows, all parts of a few: b from front to back."""
-    cdef Py_ssize_t step = DOT_COLS if is_whole and part < k else cols, j = col, t
-    cdef real *panel
+                   const real *a, Py_ssize_t a_rs, const real *b, Py_ssize_t b_rs, const real *init, real *c,
+                   Py_ssize_t c_rs, real *packed) noexcept nogil:
+    """Part after part of all columns."""
+    cdef Py_ssize_t t = 0
     if rows <= 0:
         return
     a += row * a_rs
-    c += row * c_rs
-    while j < col + cols:
-        t = 0
-        while True:
-            panel = packed + (rows * t if is_whole else 0)
-            if j == col:
-                dot_pack(rows, min(part, k - t), a + t, a_rs, panel)
-            dot(rows, min(step, col + cols - j), min(part, k - t), panel, b + j * b_rs + t, b_rs,
-                init + j if init != NULL and t == 0 else NULL, t > 0, c + j, c_rs)
-            t += part
-            if t >= k:
-                break
-        j += step
+    c += row * c_rs + col
+    b += col * b_rs
+    while True:
+        dot_pack(rows, min(part, k - t), a + t, a_rs, packed)
+        dot(rows, cols, min(part, k - t), packed, b + t, b_rs, init + col if init != NULL and t == 0 else NULL, t > 0,
+            c, c_rs)
+        t += part
+        if t >= k:
+            return
