@@ -164,6 +164,9 @@ cdef void multiply_panels(const Convolution *conv, const Plan *plan, Py_ssize_t 
     while panels > 0:
         width = (vectors + panels - 1) // panels * lanes(sizeof(real))
         cols = min(width, pixels - pixel)
+        if cols < width <= pixel + cols and init_cs == 0:   # once more over some pixels: whole vectors are stored
+            pixel -= width - cols
+            cols = width
         if plan.tiling == GATHER:
             pieces = split_pixels(&conv.w, &plan.band, n_rows, pixel, cols, lanes(sizeof(real)), from_, lane)
         t = 0
