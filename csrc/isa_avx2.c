@@ -2,6 +2,7 @@
 #define FNN_ISA_NAME avx2
 #define FNN_VEC_BYTES 32
 #define FNN_NV 3
+#define FNN_NV_ONE_ROW 8
 #define FNN_MR1 10
 #define FNN_MR2 6
 #define FNN_MR3 4

@@ -3,6 +3,7 @@
 #define FNN_VEC_BYTES 64
 #define FNN_NARROWER fnn_isa__avx2 /* for planes that fill half a vector */
 #define FNN_NV 4
+#define FNN_NV_ONE_ROW 4
 #define FNN_MR1 12
 #define FNN_MR2 12
 #define FNN_MR3 8

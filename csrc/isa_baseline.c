@@ -2,6 +2,7 @@
 #define FNN_ISA_NAME baseline
 #define FNN_VEC_BYTES 16
 #define FNN_NV 3
+#define FNN_NV_ONE_ROW 8
 #define FNN_MR1 8
 #define FNN_MR2 5
 #ifdef __aarch64__

@@ -2,13 +2,15 @@
 typedef struct {
     int lanes;                  /* elements of a vector */
     int nv_max;                 /* vectors across the widest gemm tile */
+    int nv_max_one_row;         /* and across that of a single row */
     int mr_max[FNN_NV_MAX + 1]; /* rows of the tallest gemm tile of n vectors */
     int dot_rows;               /* rows of x of the tallest dot tile */
     int dot_cost;               /* of adding up the lanes of a sum, in percent of transposing a vector for gemm */
 
     /* gemm.inl: c[i][j] = init[i][j] + sum over t in 0..k-1, in this order, of a[i*a_rs + t*a_cs] * b[t*b_ks + j],
-     * for i < rows, j < cols <= nv_max * lanes. init may be NULL (zeros), or c itself; init_cs is 0 or 1, or 2: as 1,
-     * but init is added to the finished sum, so that long sums go by blocks and round less.
+     * for i < rows, j < cols <= nv_max * lanes (one row: nv_max_one_row * lanes). init may be NULL (zeros), or c
+     * itself; init_cs is 0 or 1, or 2: as 1, but init is added to the finished sum, so that long sums go by blocks and
+     * round less.
      * b must be readable for whole vectors: past cols up to the next multiple of lanes, in every row. */
     void (*gemm)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t k, const REAL *a, ptrdiff_t a_rs, ptrdiff_t a_cs,
                  const REAL *b, ptrdiff_t b_ks, const REAL *init, ptrdiff_t init_rs, ptrdiff_t init_cs, REAL *c,

@@ -22,6 +22,7 @@ SHAPES = {
     "two_steps_one_row": (2, 1, 3 * LANES + 3, 4 * LANES + 3),
     "one_row_lanes_minus_1": (5, 1, 9, LANES - 1),
     "one_row_many_steps": (150, 1, 3, 5),
+    "one_row_several_panels": (4, 1, 19, 2 * LANES + 5),
     "few_rows_lanes": (5, 3, 17, LANES),
     "few_rows_lanes_plus_1": (2, 3, 5, LANES + 1),
     "few_rows_several_panels": (3, 2, 19, 4 * LANES + 5),

@@ -23,6 +23,7 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
     FNN_CONCAT(FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _table__), FNN_ISA_NAME) = {
         .lanes = FNN_VEC_BYTES / sizeof(REAL),
         .nv_max = FNN_NV,
+        .nv_max_one_row = FNN_NV_ONE_ROW,
         .mr_max = {0, FNN_MR1, FNN_MR2, FNN_MR3, FNN_MR4},
         .dot_rows = FNN_DOT_ROWS,
         .dot_cost = FNN_DOT_COST,

@@ -15,8 +15,30 @@
 #define TILE_TYPE gemm_tile
 #define WALK_TYPE gemm_walk
 #include "gemm_tiles.inl"
+/* A single row has chains enough to wait for nothing only where its tile is wider. */
+#if FNN_NV_ONE_ROW > FNN_NV
+#define MR 1
+#define NV 4
+#include "gemm_tile.inl"
+#undef NV
+#define NV 5
+#include "gemm_tile.inl"
+#undef NV
+#define NV 6
+#include "gemm_tile.inl"
+#undef NV
+#define NV 7
+#include "gemm_tile.inl"
+#undef NV
+#define NV 8
+#include "gemm_tile.inl"
+#undef NV
+#undef MR
+#endif
+#define ONE_ROW_NV FNN_NV_ONE_ROW
 #define GEMM gemm
 #include "gemm_edge.inl"
+#undef ONE_ROW_NV
 #undef GEMM
 #undef A_TAPS
 #undef B_TAPS
@@ -41,8 +63,10 @@
 #define TILE_TYPE igemm_tile
 #define WALK_TYPE igemm_walk
 #include "gemm_tiles.inl"
+#define ONE_ROW_NV FNN_NV
 #define GEMM igemm
 #include "gemm_edge.inl"
+#undef ONE_ROW_NV
 #undef GEMM
 #undef A_TAPS
 #undef B_TAPS

@@ -17,6 +17,11 @@ cdef inline int tile_width(int itemsize) noexcept nogil:
     return lanes(itemsize) * isa.f32.nv_max
 
 
+cdef inline int one_row_width(int itemsize) noexcept nogil:
+    """Columns of the widest gemm tile of a single row."""
+    return lanes(itemsize) * isa.f32.nv_max_one_row
+
+
 cdef inline Py_ssize_t round_up(Py_ssize_t n, Py_ssize_t multiple) noexcept nogil:
     return (n + multiple - 1) // multiple * multiple
 

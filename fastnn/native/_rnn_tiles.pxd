@@ -1,12 +1,16 @@
 from ._rnn_net cimport Net
 from ._runtime cimport real
 
-# How the columns of a tile lie: gate by gate, in vectors, which are cut into nearly equal panels.
+# How vectors of columns are cut into nearly equal panels.
+cdef struct Cut:
+    Py_ssize_t count, each, wider   # vectors of each, of which the first `wider` have one more
+
+# How the columns of a tile lie: gate by gate.
 cdef struct Columns:
     Py_ssize_t units
-    Py_ssize_t unit       # columns of a gate
+    Py_ssize_t unit      # columns of a gate
     Py_ssize_t vectors
-    Py_ssize_t products, each, wider   # panels; vectors of each, of which the first `wider` have one more
+    Cut x, h          # of weight_ih^T and weight_hh^T
 
 # `all_units` units of a layer, from `first` on, cut into tiles of `unit_width` (the last may have fewer). A row of a
 # tile holds the sums of its units gate by gate: i f g o; n (x part) r z n (h part); or the one of an RNN. x is summed

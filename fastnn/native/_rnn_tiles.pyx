@@ -5,13 +5,24 @@ Every sum is one sequential chain: bias, then x by its columns, then h by its co
 
 from libc.string cimport memcpy
 
-from ._kernels cimport gemm, gru_gates, lanes, lstm_gates, pack, pack_t_apart, rnn_gates, round_up, tile_width
+from ._kernels cimport (
+    gemm,
+    gru_gates,
+    lanes,
+    lstm_gates,
+    one_row_width,
+    pack,
+    pack_t_apart,
+    rnn_gates,
+    round_up,
+    tile_width,
+)
 from ._rnn_net cimport GRU, LSTM, RNN, Net, carve, part_start
 
 cdef enum:
     FEW_SUMS = 4096   # so many sums of all rows and units stay in the first-level cache, beside the panels that pass
     K_BLOCK = 768     # taps of a panel that is used for all rows while it is in L2
-    FEW_USES = 8     # of weights on the way back; to pack them for so few costs more than it brings
+    FEW_USES = 8      # of weights on the way back; to pack them for so few costs more than it brings
 
 
 cdef void cut_into_tiles(Tiles *tiles, const Net *net, Py_ssize_t first, Py_ssize_t units, Py_ssize_t rows,
@@ -26,8 +37,8 @@ cdef void cut_into_tiles(Tiles *tiles, const Net *net, Py_ssize_t first, Py_ssiz
     tiles.x_first = 0
     tiles.h_first = 1 if net.kind == GRU else 0
     tiles.count = (units + tiles.unit_width - 1) // tiles.unit_width
-    lay_columns(net, tiles.unit_width, vector, tile_width(itemsize), &tiles.others)
-    lay_columns(net, units - (tiles.count - 1) * tiles.unit_width, vector, tile_width(itemsize), &tiles.last)
+    lay_columns(net, tiles.unit_width, rows, itemsize, &tiles.others)
+    lay_columns(net, units - (tiles.count - 1) * tiles.unit_width, rows, itemsize, &tiles.last)
 
 
 cdef Py_ssize_t first_unit(const Net *net, int id, int team, Py_ssize_t itemsize) noexcept nogil:
@@ -37,26 +48,33 @@ cdef Py_ssize_t first_unit(const Net *net, int id, int team, Py_ssize_t itemsize
     return min(net.hidden, part_start((net.hidden + step - 1) // step, id, team) * step)
 
 
-cdef void lay_columns(const Net *net, Py_ssize_t units, Py_ssize_t vector, Py_ssize_t widest,
+cdef void lay_columns(const Net *net, Py_ssize_t units, Py_ssize_t rows, Py_ssize_t itemsize,
                       Columns *columns) noexcept nogil:
     # The gates of a few units share vectors where that makes them fewer.
+    cdef Py_ssize_t vector = lanes(itemsize)
     cdef Py_ssize_t unit = round_up(units, vector), dense = round_up(units, max(<Py_ssize_t>1, vector // 4))
     cdef Py_ssize_t vectors = net.gates * unit // vector, fewer = (net.gates * dense + vector - 1) // vector
     columns.units = units
     columns.unit = dense if fewer < vectors else unit
     columns.vectors = min(vectors, fewer)
-    columns.products = (columns.vectors * vector + widest - 1) // widest
-    columns.each = columns.vectors // max(<Py_ssize_t>1, columns.products)
-    columns.wider = columns.vectors - columns.each * columns.products
+    cut_into_panels(columns.vectors, tile_width(itemsize) // vector, &columns.x)
+    cut_into_panels(columns.vectors, (one_row_width(itemsize) if rows == 1 else tile_width(itemsize)) // vector,
+                    &columns.h)
+
+
+cdef void cut_into_panels(Py_ssize_t vectors, Py_ssize_t widest, Cut *cut) noexcept nogil:
+    cut.count = (vectors + widest - 1) // widest
+    cut.each = vectors // max(<Py_ssize_t>1, cut.count)
+    cut.wider = vectors - cut.each * cut.count
 
 
 cdef Py_ssize_t panel_size(const Tiles *tiles, real *dtype) noexcept nogil:
     return (tiles.net.inputs + tiles.net.hidden) * tiles.others.vectors * lanes(sizeof(real))
 
 
-cdef inline Py_ssize_t panel_start(const Columns *columns, Py_ssize_t p, real *dtype) noexcept nogil:
+cdef inline Py_ssize_t panel_start(const Cut *cut, Py_ssize_t p, real *dtype) noexcept nogil:
     """The first column of panel p."""
-    return (p * columns.each + min(p, columns.wider)) * lanes(sizeof(real))
+    return (p * cut.each + min(p, cut.wider)) * lanes(sizeof(real))
 
 
 cdef void pack_tile(const Tiles *tiles, Py_ssize_t j, real *dtype) noexcept nogil:
@@ -66,11 +84,12 @@ cdef void pack_tile(const Tiles *tiles, Py_ssize_t j, real *dtype) noexcept nogi
     cdef Py_ssize_t gate, source, first = tiles.first + j * tiles.unit_width, p
     cdef real *panels = <real *>tiles.panels + j * panel_size(tiles, dtype)
     cdef real *bias = <real *>tiles.biases + j * tiles.unit_width * tiles.gates
-    for p in range(columns.products):
-        pack_panel(net, columns, p, net.inputs, <const real *>net.weight_ih, 2 if net.kind == GRU else 0, first, panels)
+    for p in range(columns.x.count):
+        pack_panel(net, columns, &columns.x, p, net.inputs, <const real *>net.weight_ih, 2 if net.kind == GRU else 0,
+                   first, panels)
     panels += net.inputs * columns.vectors * lanes(sizeof(real))
-    for p in range(columns.products):
-        pack_panel(net, columns, p, net.hidden, <const real *>net.weight_hh, 0, first, panels)
+    for p in range(columns.h.count):
+        pack_panel(net, columns, &columns.h, p, net.hidden, <const real *>net.weight_hh, 0, first, panels)
     for gate in range(tiles.gates * columns.unit):
         bias[gate] = 0
     for gate in range(net.gates):
@@ -80,10 +99,10 @@ cdef void pack_tile(const Tiles *tiles, Py_ssize_t j, real *dtype) noexcept nogi
         add_bias(net, columns, <const real *>net.bias_hh, gate, first, bias + (tiles.h_first + gate) * columns.unit)
 
 
-cdef void pack_panel(const Net *net, const Columns *columns, Py_ssize_t p, Py_ssize_t taps, const real *weight,
-                     Py_ssize_t turn, Py_ssize_t first, real *panels) noexcept nogil:
+cdef void pack_panel(const Net *net, const Columns *columns, const Cut *cut, Py_ssize_t p, Py_ssize_t taps,
+                     const real *weight, Py_ssize_t turn, Py_ssize_t first, real *panels) noexcept nogil:
     """Panel p: of gates in an order that begins with gate `turn`; zeros where there are no units."""
-    cdef Py_ssize_t start = panel_start(columns, p, panels), end = panel_start(columns, p + 1, panels)
+    cdef Py_ssize_t start = panel_start(cut, p, panels), end = panel_start(cut, p + 1, panels)
     cdef Py_ssize_t column = start, gate, u, some
     while column < end:
         gate = column // columns.unit
@@ -108,8 +127,8 @@ cdef void add_x(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *x
     cdef Py_ssize_t p, start, end
     cdef const real *panels = <const real *>tiles.panels + j * panel_size(tiles, tile)
     cdef const real *bias = <const real *>tiles.biases + j * tiles.unit_width * tiles.gates
-    for p in range(at.products):
-        start, end = panel_start(at, p, tile), panel_start(at, p + 1, tile)
+    for p in range(at.x.count):
+        start, end = panel_start(&at.x, p, tile), panel_start(&at.x, p + 1, tile)
         gemm(rows, min(end, all) - start, inputs, x, inputs, 1, panels + start * inputs, end - start, bias + start, 0,
              1, tile + start, row)
     for p in range(rows if tiles.net.kind == GRU else 0):
@@ -123,9 +142,9 @@ cdef void add_h(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *h
     cdef const real *panels = (<const real *>tiles.panels + j * panel_size(tiles, tile)
                                + tiles.net.inputs * at.vectors * lanes(sizeof(real)))
     cdef real *sums = tile + tiles.h_first * at.unit
-    for q in range(at.products):
-        p = at.products - 1 - q if back else q
-        start, end = panel_start(at, p, tile), panel_start(at, p + 1, tile)
+    for q in range(at.h.count):
+        p = at.h.count - 1 - q if back else q
+        start, end = panel_start(&at.h, p, tile), panel_start(&at.h, p + 1, tile)
         gemm(rows, min(end, all) - start, hidden, h, hidden, 1, panels + start * hidden, end - start, sums + start,
              row, 1, sums + start, row)
 

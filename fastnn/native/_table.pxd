@@ -8,6 +8,7 @@ cdef extern from "fnn_kernels.h" nogil:
     ctypedef struct fnn_f32_kernels:
         int lanes
         int nv_max
+        int nv_max_one_row
         int mr_max[5]
         int dot_rows
         int dot_cost
@@ -131,6 +132,7 @@ cdef extern from "fnn_kernels.h" nogil:
     ctypedef struct fnn_f64_kernels:
         int lanes
         int nv_max
+        int nv_max_one_row
         int mr_max[5]
         int dot_rows
         int dot_cost
