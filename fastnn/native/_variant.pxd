@@ -1,5 +1,6 @@
 """The call of a recurrent layer with options: each thread takes rows of the batch through all steps."""
 
+from ._blocks cimport Block
 from ._kernels cimport gemm, lanes, pack, pack_t, round_up, tile_width
 from ._rnn_net cimport ORDER_SIZE, Net, carve, is_live, time_before
 from ._runtime cimport gemm_ns, real, threads_for
@@ -67,6 +68,9 @@ cdef struct Work:
     void *seen
 
 
+# The scratch memory of a call, handed out, with the weights packed.
+cdef Block prepare(Job *job, bint forwards, real *dtype)
+
 # The gradients of the layer, down to those of the sums.
 cdef int backward(Job *job, real *dtype) except -1
 
@@ -98,20 +102,18 @@ cdef inline const real *state_before(const Job *job, Py_ssize_t row, Py_ssize_t 
 # ---- Products with a packed matrix (k, cols): panels as wide as the widest tile
 
 
-cdef inline Py_ssize_t packed_bytes(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t itemsize) noexcept nogil:
-    return k * round_up(cols, lanes(itemsize)) * itemsize
-
-
-cdef inline void pack_panels(Py_ssize_t k, Py_ssize_t cols, const real *source, bint transposed,
+cdef inline void pack_matrix(Py_ssize_t rows, Py_ssize_t cols, const real *weight, bint turned,
                              real *panels) noexcept nogil:
-    """source: (k, cols), or (cols, k) transposed."""
-    cdef Py_ssize_t j = 0, widest = tile_width(sizeof(real)), some
-    while j < cols:
-        some = min(widest, cols - j)
-        if transposed:
-            pack_t(k, some, round_up(some, lanes(sizeof(real))), source + j * k, k, panels + j * k)
+    """weight (rows, cols), of whose columns the rows of the packed matrix are made; or (`turned`) of its rows."""
+    cdef Py_ssize_t j = 0, widest = tile_width(sizeof(real)), some, wide
+    cdef Py_ssize_t k = cols if turned else rows, n = rows if turned else cols
+    while j < n:
+        some = min(widest, n - j)
+        wide = round_up(some, lanes(sizeof(real)))
+        if turned:
+            pack_t(k, some, wide, weight + j * k, k, panels + j * k)
         else:
-            pack(k, some, round_up(some, lanes(sizeof(real))), source + j, cols, panels + j * k)
+            pack(k, some, wide, weight + j, n, panels + j * k)
         j += widest
 
 

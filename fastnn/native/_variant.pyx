@@ -10,22 +10,29 @@ from ._runtime cimport real
 from ._unit_kernels cimport gru_unit_grad, lstm_emit_grad, lstm_unit_grad, rnn_unit_grad, zone_grad
 
 
-cdef int backward(Job *job, real *dtype) except -1:
+cdef Block prepare(Job *job, bint forwards, real *dtype):
     cdef Block scratch
-    cdef Py_ssize_t group
-    if job.net.rows == 0 or job.net.hidden == 0:
-        return 0
     job.net.groups = shares(job, sizeof(real))
     scratch = Block(lay_out(job, 0, sizeof(real)))
     lay_out(job, <size_t>scratch.data, sizeof(real))
     with nogil:
         if job.net.lengths != NULL:
             arrange(&job.net)
-        if job.dx != NULL:
-            pack_panels(job.sums, job.net.inputs, <const real *>job.net.weight_ih, False, <real *>job.panels_ih)
-        pack_panels(job.sums, job.out, <const real *>job.net.weight_hh, False, <real *>job.panels_hh)
+        if forwards or job.dx != NULL:
+            pack_matrix(job.sums, job.net.inputs, <const real *>job.net.weight_ih, forwards, <real *>job.panels_ih)
+        pack_matrix(job.sums, job.out, <const real *>job.net.weight_hh, forwards, <real *>job.panels_hh)
         if job.weight_hr != NULL:
-            pack_panels(job.out, job.net.hidden, <const real *>job.weight_hr, False, <real *>job.panels_hr)
+            pack_matrix(job.out, job.net.hidden, <const real *>job.weight_hr, forwards, <real *>job.panels_hr)
+    return scratch
+
+
+cdef int backward(Job *job, real *dtype) except -1:
+    cdef Block _scratch   # which must live as long as the job
+    cdef Py_ssize_t group
+    if job.net.rows == 0 or job.net.hidden == 0:
+        return 0
+    _scratch = prepare(job, False, dtype)
+    with nogil:
         if job.net.groups == 1:
             backward_group(job, 0, dtype)
         else:

@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memset
 from ._arrays cimport data, fnn_data
 from ._blocks cimport Block
 from ._norm_kernels cimport normalize_row
-from ._rnn_net cimport GRU, LSTM, RNN, Net, arrange, live_places, part_start, time_of
+from ._rnn_net cimport GRU, LSTM, RNN, Net, live_places, part_start, time_of
 from ._runtime cimport real
 from ._unit_kernels cimport gru_unit, lstm_emit, lstm_unit, rnn_unit, zone
 from ._variant cimport (
@@ -20,13 +20,11 @@ from ._variant cimport (
     Mask,
     Work,
     backward,
-    lay_out,
     lay_out_work,
     mask_row,
     multiply,
-    pack_panels,
+    prepare,
     row_at,
-    shares,
     stat,
 )
 
@@ -104,20 +102,12 @@ cdef int fill_mask(Mask *mask, array, int item) except -1:
 
 
 cdef int forward(Job *job, real *dtype) except -1:
-    cdef Block scratch
+    cdef Block _scratch   # which must live as long as the job
     cdef Py_ssize_t group
     if job.net.rows == 0 or job.net.hidden == 0:
         return 0
-    job.net.groups = shares(job, sizeof(real))
-    scratch = Block(lay_out(job, 0, sizeof(real)))
-    lay_out(job, <size_t>scratch.data, sizeof(real))
+    _scratch = prepare(job, True, dtype)
     with nogil:
-        if job.net.lengths != NULL:
-            arrange(&job.net)
-        pack_panels(job.net.inputs, job.sums, <const real *>job.net.weight_ih, True, <real *>job.panels_ih)
-        pack_panels(job.out, job.sums, <const real *>job.net.weight_hh, True, <real *>job.panels_hh)
-        if job.weight_hr != NULL:
-            pack_panels(job.net.hidden, job.out, <const real *>job.weight_hr, True, <real *>job.panels_hr)
         if job.net.groups == 1:
             forward_group(job, 0, dtype)
         else:
