@@ -168,10 +168,11 @@ typedef struct {
      * value is not finite. A finite value is right, whatever became of its neighbours. */
     int (*wino_output)(int side, ptrdiff_t rows, ptrdiff_t cols, const REAL *m, ptrdiff_t m_ts, ptrdiff_t plane,
                        const REAL *bias, REAL *band, ptrdiff_t row, ptrdiff_t pixel);
-    /* n filters, ld apart, to u[i], zeros past n up to whole vectors; flip: taps in reverse. Reads nothing from `end`
-     * on. wino_dfilter: gradients du[i] to dw[taps*i + tap]; returns 1 where one is not finite. */
-    void (*wino_filter)(int side, ptrdiff_t n, const REAL *w, ptrdiff_t ld, const REAL *end, int flip, REAL *u,
-                        ptrdiff_t plane);
+    /* n filters, ld apart, on channels cs apart, to u[c*u_cs + i], zeros past n up to whole vectors; flip: taps in
+     * reverse. Reads nothing from `end` on. wino_dfilter: gradients du[i] to dw[taps*i + tap]; returns 1 where one is
+     * not finite. */
+    void (*wino_filter)(int side, ptrdiff_t n, ptrdiff_t channels, const REAL *w, ptrdiff_t ld, ptrdiff_t cs,
+                        const REAL *end, int flip, REAL *u, ptrdiff_t u_cs, ptrdiff_t plane);
     int (*wino_dfilter)(int side, ptrdiff_t n, const REAL *du, ptrdiff_t plane, REAL *dw);
     /* winograd_stride.inl: F(4x4, 2x2) of the same kinds, for kernels of 3 or 4 taps along each axis and stride 2.
      * Point (r, s) is the plane 5*r + s; nh x nw of them, 4 or 5 along each axis. Filters and their gradients have four
@@ -181,8 +182,8 @@ typedef struct {
     void (*wino2_dy)(ptrdiff_t tiles, const REAL *band, ptrdiff_t row, REAL *m, ptrdiff_t m_ts, ptrdiff_t plane);
     int (*wino2_output)(ptrdiff_t rows, ptrdiff_t cols, const REAL *m, ptrdiff_t m_ts, ptrdiff_t plane, int nh, int nw,
                         const REAL *bias, REAL *band, ptrdiff_t row, ptrdiff_t pixel);
-    void (*wino2_filter)(ptrdiff_t n, const REAL *w, ptrdiff_t ld, const REAL *end, int taps_h, int taps_w, int flip,
-                         REAL *u, ptrdiff_t plane, ptrdiff_t part);
+    void (*wino2_filter)(ptrdiff_t n, ptrdiff_t channels, const REAL *w, ptrdiff_t ld, ptrdiff_t cs, const REAL *end,
+                         int taps_h, int taps_w, int flip, REAL *u, ptrdiff_t u_cs, ptrdiff_t plane, ptrdiff_t part);
     int (*wino2_dfilter)(ptrdiff_t n, const REAL *du, ptrdiff_t plane, ptrdiff_t part, int taps_h, int taps_w,
                          REAL *dw);
     /* to_lanes: dst[t*lanes + j] = src[j*ld + t], zero for channels <= j < lanes; writes whole blocks of `lanes`

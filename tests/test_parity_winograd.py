@@ -249,6 +249,14 @@ def test_auto_chooses_by_shape(isa, guards, shape, wanted):
     assert y["auto"] == y[wanted]
 
 
+@pytest.mark.parametrize("shape", [(1, 128, 128, (6, 6), (1, 1, 1, 1), 1), (4, 128, 128, (3, 3), (1, 1, 1, 1), 1)],
+                         ids=["128ch-6", "128ch-3-n4"])
+def test_auto_counts_the_lanes_that_a_few_pixels_leave_empty(isa, guards, shape):
+    """They cost the direct way more than the filters' transform costs Winograd's, but for the shortest vectors."""
+    arrays = make(shape, np.float32)
+    assert forced("auto", arrays, guards)[0] == forced("direct" if isa == "baseline" else "winograd", arrays, guards)[0]
+
+
 def test_auto_gives_weight_gradients_of_16_channels_to_winograd(isa, guards):
     arrays = make((2, 16, 16, (32, 32), (2, 2, 2, 2), 1, (1, 1), 5), np.float32)
     dweight = {name: forced(name, arrays, guards, (2, 2, 2, 2))[2] for name in ("auto", "direct", "winograd")}

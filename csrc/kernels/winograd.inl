@@ -73,7 +73,7 @@ INLINE void NAME(wino_spread)(int n, REAL s_0, REAL s_a, REAL s_b, const REAL *s
     {                                                                                                                  \
         NAME(v) out[6];                                                                                                \
         NAME(wino_values)(n, s_0, s_a, s_b, half[r], out);                                                             \
-        UNROLL (int s = 0; s < 6; s++) NAME(store)(dst + (6 * r + s) * plane, out[s]);                                 \
+        UNROLL (int s = 0; s < 6; s++, dst += plane) NAME(store)(dst, out[s]);                                         \
     }
     if (UNROLLED(n)) {
         UNROLL (int s = 0; s < n; s++) COLUMN(s)
@@ -126,19 +126,30 @@ INLINE int NAME(poisoned)(NAME(v) poison)
     return finite != 0;
 }
 
-/* The taps of LANES filters, one vector a tap; of fewer filters, `few` are copied with zeros around them. */
-INLINE void NAME(wino_load_taps)(ptrdiff_t n, const REAL *w, ptrdiff_t ld, const REAL *end, int count,
-                                 NAME(v) taps[32])
+/* The taps of LANES filters on up to LANES channels, `cs` apart, one vector a tap; of fewer filters, `few` are copied
+ * with zeros around them. Channels that lie next to each other fill whole blocks: 9 for 16 channels in place of 16. */
+static void NAME(wino_load_taps)(ptrdiff_t n, ptrdiff_t channels, const REAL *w, ptrdiff_t ld, ptrdiff_t cs,
+                                 const REAL *end, int count, NAME(v) *taps)
 {
-    REAL few[LANES * 32];
-    ptrdiff_t reach = (count + LANES - 1) / LANES * LANES;
-    if (n < LANES || end - w < (LANES - 1) * ld + reach) {
-        memset(few, 0, LANES * reach * sizeof(REAL));
-        for (ptrdiff_t j = 0; j < LANES && j < n; j++) memcpy(few + j * reach, w + j * ld, count * sizeof(REAL));
-        w = few;
-        ld = reach;
+    ptrdiff_t reach = (channels * count + LANES - 1) / LANES * LANES;
+    if (n >= LANES && cs == count && end - w >= (LANES - 1) * ld + reach) {
+        for (ptrdiff_t first = 0; first < reach; first += LANES) NAME(load_transposed)(w + first, ld, taps + first);
+        return;
     }
-    ROLL (int first = 0; first < count; first += LANES) NAME(load_transposed)(w + first, ld, taps + first);
+    reach = (count + LANES - 1) / LANES * LANES;
+    for (ptrdiff_t c = 0; c < channels; c++, w += cs, taps += count) {
+        REAL few[LANES * 32];
+        const REAL *from = w;
+        ptrdiff_t apart = ld;
+        if (n < LANES || end - w < (LANES - 1) * ld + reach) {
+            memset(few, 0, LANES * reach * sizeof(REAL));
+            for (ptrdiff_t j = 0; j < LANES && j < n; j++) memcpy(few + j * reach, w + j * ld, count * sizeof(REAL));
+            from = few;
+            apart = reach;
+        }
+        for (ptrdiff_t first = 0; first < reach; first += LANES)
+            NAME(load_transposed)(from + first, apart, taps + first);
+    }
 }
 
 static void NAME(wino_input)(int side, ptrdiff_t tiles, const REAL *band, ptrdiff_t row, ptrdiff_t pixel, REAL *v,
@@ -175,16 +186,21 @@ INLINE int NAME(wino_output_of)(int side, ptrdiff_t rows, ptrdiff_t cols, const 
     return NAME(poisoned)(poison);
 }
 
-INLINE void NAME(wino_filter_of)(int length, ptrdiff_t n, const REAL *w, ptrdiff_t ld, const REAL *end, int flip,
-                                 REAL *u, ptrdiff_t plane)
+INLINE void NAME(wino_filter_of)(int length, ptrdiff_t n, ptrdiff_t channels, const REAL *w, ptrdiff_t ld,
+                                 ptrdiff_t cs, const REAL *end, int flip, REAL *u, ptrdiff_t u_cs, ptrdiff_t plane)
 {
+    NAME(v) taps[LANES * 26];
+    int count = length * length;
     ptrdiff_t pixel = flip ? -LANES : LANES;
-    for (ptrdiff_t i = 0; i < n; i += LANES, w += LANES * ld, u += LANES) {
-        NAME(v) taps[32];
-        NAME(wino_load_taps)(n - i, w, ld, end, length * length, taps);
-        const REAL *first = (const REAL *)(flip ? taps + length * length - 1 : taps);
-        NAME(wino_spread)(length, G_0, G_A, G_B, first, length * pixel, pixel, u, plane);
-    }
+    for (ptrdiff_t c = 0; c < channels; c += LANES)
+        for (ptrdiff_t i = 0; i < n; i += LANES) {
+            ptrdiff_t some = channels - c < LANES ? channels - c : LANES;
+            const NAME(v) *first = flip ? taps + count - 1 : taps;
+            NAME(wino_load_taps)(n - i, some, w + i * ld + c * cs, ld, cs, end, count, taps);
+            for (ptrdiff_t j = 0; j < some; j++, first += count)
+                NAME(wino_spread)(length, G_0, G_A, G_B, (const REAL *)first, length * pixel, pixel,
+                                  u + (c + j) * u_cs + i, plane);
+        }
 }
 
 INLINE int NAME(wino_dfilter_of)(int length, ptrdiff_t n, const REAL *du, ptrdiff_t plane, REAL *dw)
@@ -217,13 +233,13 @@ static int NAME(wino_output)(int side, ptrdiff_t rows, ptrdiff_t cols, const REA
     return NAME(wino_output_of)(2, rows, cols, m, m_ts, plane, bias, band, row, pixel);
 }
 
-static void NAME(wino_filter)(int side, ptrdiff_t n, const REAL *w, ptrdiff_t ld, const REAL *end, int flip, REAL *u,
-                              ptrdiff_t plane)
+static void NAME(wino_filter)(int side, ptrdiff_t n, ptrdiff_t channels, const REAL *w, ptrdiff_t ld, ptrdiff_t cs,
+                              const REAL *end, int flip, REAL *u, ptrdiff_t u_cs, ptrdiff_t plane)
 {
     if (side == 4)
-        NAME(wino_filter_of)(3, n, w, ld, end, flip, u, plane);
+        NAME(wino_filter_of)(3, n, channels, w, ld, cs, end, flip, u, u_cs, plane);
     else
-        NAME(wino_filter_of)(5, n, w, ld, end, flip, u, plane);
+        NAME(wino_filter_of)(5, n, channels, w, ld, cs, end, flip, u, u_cs, plane);
 }
 
 static int NAME(wino_dfilter)(int side, ptrdiff_t n, const REAL *du, ptrdiff_t plane, REAL *dw)

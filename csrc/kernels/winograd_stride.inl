@@ -123,28 +123,41 @@ static int NAME(wino2_output)(ptrdiff_t rows, ptrdiff_t cols, const REAL *m, ptr
     return NAME(poisoned)(poison);
 }
 
-static void NAME(wino2_filter)(ptrdiff_t n, const REAL *w, ptrdiff_t ld, const REAL *end, int taps_h, int taps_w,
-                               int flip, REAL *u, ptrdiff_t plane, ptrdiff_t part)
+/* The taps of a channel. */
+INLINE void NAME(wino2_spread)(const NAME(v) *taps, int taps_h, int taps_w, int flip, REAL *u, ptrdiff_t plane,
+                               ptrdiff_t part)
 {
-    for (ptrdiff_t i = 0; i < n; i += LANES, w += LANES * ld, u += LANES) {
-        NAME(v) taps[32];
-        NAME(wino_load_taps)(n - i, w, ld, end, taps_h * taps_w, taps);
-        ROLL (int odd = 0; odd < 4; odd++) { /* rows from odd / 2 on, columns from odd % 2 on, every other */
-            int top = odd / 2, left = odd % 2, nh = top + 2 < taps_h ? 5 : 4, nw = left + 2 < taps_w ? 5 : 4;
-            NAME(v) half[5][2], line[5], zero = {0};
-            ROLL (int s = 0; s < 2; s++) {
-                int at = top * taps_w + left + 2 * (flip && nw == 5 ? 1 - s : s), below = at + 2 * taps_w;
-                int first = flip && nh == 5 ? below : at, second = flip && nh == 5 ? at : below;
-                NAME(wino2_g)(s == 0 || nw == 5 ? taps[first] : zero,
-                              nh == 5 && (s == 0 || nw == 5) ? taps[second] : zero, line);
-                UNROLL (int r = 0; r < 5; r++) half[r][s] = line[r];
-            }
-            ROLL (int r = 0; r < nh; r++) {
-                NAME(wino2_g)(half[r][0], half[r][1], line);
-                for (int s = 0; s < nw; s++) NAME(store)(u + odd * part + (5 * r + s) * plane, line[s]);
-            }
+    ROLL (int odd = 0; odd < 4; odd++, u += part) { /* rows from odd / 2 on, columns from odd % 2 on, every other */
+        int top = odd / 2, left = odd % 2, nh = top + 2 < taps_h ? 5 : 4, nw = left + 2 < taps_w ? 5 : 4;
+        NAME(v) half[5][2], line[5], zero = {0};
+        ROLL (int s = 0; s < 2; s++) {
+            int at = top * taps_w + left + 2 * (flip && nw == 5 ? 1 - s : s), below = at + 2 * taps_w;
+            int first = flip && nh == 5 ? below : at, second = flip && nh == 5 ? at : below;
+            NAME(wino2_g)(s == 0 || nw == 5 ? taps[first] : zero,
+                          nh == 5 && (s == 0 || nw == 5) ? taps[second] : zero, line);
+            UNROLL (int r = 0; r < 5; r++) half[r][s] = line[r];
+        }
+        ROLL (int r = 0; r < nh; r++) {
+            NAME(wino2_g)(half[r][0], half[r][1], line);
+            UNROLL (int s = 0; s < 4; s++) NAME(store)(u + (5 * r + s) * plane, line[s]);
+            if (nw > 4) NAME(store)(u + (5 * r + 4) * plane, line[4]);
         }
     }
+}
+
+static void NAME(wino2_filter)(ptrdiff_t n, ptrdiff_t channels, const REAL *w, ptrdiff_t ld, ptrdiff_t cs,
+                               const REAL *end, int taps_h, int taps_w, int flip, REAL *u, ptrdiff_t u_cs,
+                               ptrdiff_t plane, ptrdiff_t part)
+{
+    NAME(v) taps[LANES * 17];
+    int count = taps_h * taps_w;
+    for (ptrdiff_t c = 0; c < channels; c += LANES)
+        for (ptrdiff_t i = 0; i < n; i += LANES) {
+            ptrdiff_t some = channels - c < LANES ? channels - c : LANES;
+            NAME(wino_load_taps)(n - i, some, w + i * ld + c * cs, ld, cs, end, count, taps);
+            for (ptrdiff_t j = 0; j < some; j++)
+                NAME(wino2_spread)(taps + j * count, taps_h, taps_w, flip, u + (c + j) * u_cs + i, plane, part);
+        }
 }
 
 static int NAME(wino2_dfilter)(ptrdiff_t n, const REAL *du, ptrdiff_t plane, ptrdiff_t part, int taps_h, int taps_w,

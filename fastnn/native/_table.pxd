@@ -111,7 +111,8 @@ cdef extern from "fnn_kernels.h" nogil:
         int (*wino_output)(int side, Py_ssize_t rows, Py_ssize_t cols, const float *m, Py_ssize_t m_ts,
                            Py_ssize_t plane, const float *bias, float *band, Py_ssize_t row,
                            Py_ssize_t pixel) noexcept nogil
-        void (*wino_filter)(int side, Py_ssize_t n, const float *w, Py_ssize_t ld, const float *end, int flip, float *u,
+        void (*wino_filter)(int side, Py_ssize_t n, Py_ssize_t channels, const float *w, Py_ssize_t ld,
+                            Py_ssize_t cs, const float *end, int flip, float *u, Py_ssize_t u_cs,
                             Py_ssize_t plane) noexcept nogil
         int (*wino_dfilter)(int side, Py_ssize_t n, const float *du, Py_ssize_t plane, float *dw) noexcept nogil
         void (*wino2_input)(Py_ssize_t tiles, const float *band, Py_ssize_t row, Py_ssize_t pixel, int nh, int nw,
@@ -120,8 +121,9 @@ cdef extern from "fnn_kernels.h" nogil:
                          Py_ssize_t plane) noexcept nogil
         int (*wino2_output)(Py_ssize_t rows, Py_ssize_t cols, const float *m, Py_ssize_t m_ts, Py_ssize_t plane, int nh,
                             int nw, const float *bias, float *band, Py_ssize_t row, Py_ssize_t pixel) noexcept nogil
-        void (*wino2_filter)(Py_ssize_t n, const float *w, Py_ssize_t ld, const float *end, int taps_h, int taps_w,
-                             int flip, float *u, Py_ssize_t plane, Py_ssize_t part) noexcept nogil
+        void (*wino2_filter)(Py_ssize_t n, Py_ssize_t channels, const float *w, Py_ssize_t ld, Py_ssize_t cs,
+                             const float *end, int taps_h, int taps_w, int flip, float *u, Py_ssize_t u_cs,
+                             Py_ssize_t plane, Py_ssize_t part) noexcept nogil
         int (*wino2_dfilter)(Py_ssize_t n, const float *du, Py_ssize_t plane, Py_ssize_t part, int taps_h, int taps_w,
                              float *dw) noexcept nogil
         void (*to_lanes)(Py_ssize_t pixels, Py_ssize_t channels, const float *src, Py_ssize_t ld, const float *end,
@@ -239,8 +241,9 @@ cdef extern from "fnn_kernels.h" nogil:
         int (*wino_output)(int side, Py_ssize_t rows, Py_ssize_t cols, const double *m, Py_ssize_t m_ts,
                            Py_ssize_t plane, const double *bias, double *band, Py_ssize_t row,
                            Py_ssize_t pixel) noexcept nogil
-        void (*wino_filter)(int side, Py_ssize_t n, const double *w, Py_ssize_t ld, const double *end, int flip,
-                            double *u, Py_ssize_t plane) noexcept nogil
+        void (*wino_filter)(int side, Py_ssize_t n, Py_ssize_t channels, const double *w, Py_ssize_t ld,
+                            Py_ssize_t cs, const double *end, int flip, double *u, Py_ssize_t u_cs,
+                            Py_ssize_t plane) noexcept nogil
         int (*wino_dfilter)(int side, Py_ssize_t n, const double *du, Py_ssize_t plane, double *dw) noexcept nogil
         void (*wino2_input)(Py_ssize_t tiles, const double *band, Py_ssize_t row, Py_ssize_t pixel, int nh, int nw,
                             double *v, Py_ssize_t v_ts, Py_ssize_t plane) noexcept nogil
@@ -249,8 +252,9 @@ cdef extern from "fnn_kernels.h" nogil:
         int (*wino2_output)(Py_ssize_t rows, Py_ssize_t cols, const double *m, Py_ssize_t m_ts, Py_ssize_t plane,
                             int nh, int nw, const double *bias, double *band, Py_ssize_t row,
                             Py_ssize_t pixel) noexcept nogil
-        void (*wino2_filter)(Py_ssize_t n, const double *w, Py_ssize_t ld, const double *end, int taps_h, int taps_w,
-                             int flip, double *u, Py_ssize_t plane, Py_ssize_t part) noexcept nogil
+        void (*wino2_filter)(Py_ssize_t n, Py_ssize_t channels, const double *w, Py_ssize_t ld, Py_ssize_t cs,
+                             const double *end, int taps_h, int taps_w, int flip, double *u, Py_ssize_t u_cs,
+                             Py_ssize_t plane, Py_ssize_t part) noexcept nogil
         int (*wino2_dfilter)(Py_ssize_t n, const double *du, Py_ssize_t plane, Py_ssize_t part, int taps_h, int taps_w,
                              double *dw) noexcept nogil
         void (*to_lanes)(Py_ssize_t pixels, Py_ssize_t channels, const double *src, Py_ssize_t ld, const double *end,

@@ -10,7 +10,7 @@ from ._winograd_kernels cimport to_lanes, wino2_input, wino_input
 cdef enum:
     LONGEST = 32           # tiles of a unit at most, but one a phase: the band of a unit stays near L1
     TILE_COST = 400        # one of the two transforms of a tile, a vector of channels
-    FILTER_COST = 300      # the transform of a vector of filters
+    FILTER_COST = 180      # the transform of a vector of filters
     GATHER_ROWS = 4        # a direct convolution costs as if it had so many more output channels,
     TRANSPOSE_ROWS = 16    # and its weight gradient so many
 

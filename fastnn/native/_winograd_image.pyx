@@ -166,22 +166,21 @@ cdef void transform_chain(const Tiling *s, const Scratch *d, const real *x, cons
 
 cdef void transform_filters(const Tiling *s, const Filters *f, Py_ssize_t panel, Py_ssize_t chain, real *u,
                             Py_ssize_t plane) noexcept nogil:
-    """A panel of filters on a block of channels: u[part*points*plane + xi*plane + channel*s.panel + filter]. Filters
-    of one channel may lie pages apart: then a vector of them on all channels before the next, for more lines would not
-    fit L1."""
-    cdef Py_ssize_t k0 = panel_start(s, panel), k = panel_start(s, panel + 1) - k0, vector, j, c
+    """A panel of filters on a block of channels: u[part*points*plane + xi*plane + channel*s.panel + filter]. A vector
+    of filters at a time, unless those of one channel lie next to each other: more lines would not fit L1."""
+    cdef Py_ssize_t k0 = panel_start(s, panel), k = panel_start(s, panel + 1) - k0, n, j = 0
     cdef Py_ssize_t width = k if s.flip else lanes(sizeof(real))
-    cdef const real *w
-    for vector in range((k + width - 1) // width):
-        j = vector * width
-        w = <const real *>f.weight + (k0 + j) * s.weight_ks + chain * CHAIN * s.weight_cs
-        for c in range(min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN)):
-            if s.parts == 1:
-                wino_filter(s.side, min(k - j, width), w + c * s.weight_cs, s.weight_ks, <const real *>f.end, s.flip,
-                            u + c * s.panel + j, plane)
-            else:
-                wino2_filter(min(k - j, width), w + c * s.weight_cs, s.weight_ks, <const real *>f.end, s.kernel_h,
-                             s.kernel_w, s.flip, u + c * s.panel + j, plane, s.points * plane)
+    cdef Py_ssize_t channels = min(s.c - chain * CHAIN, <Py_ssize_t>CHAIN)
+    cdef const real *w = <const real *>f.weight + k0 * s.weight_ks + chain * CHAIN * s.weight_cs
+    while j < k:
+        n = min(k - j, width)
+        if s.parts == 1:
+            wino_filter(s.side, n, channels, w + j * s.weight_ks, s.weight_ks, s.weight_cs, <const real *>f.end,
+                        s.flip, u + j, s.panel, plane)
+        else:
+            wino2_filter(n, channels, w + j * s.weight_ks, s.weight_ks, s.weight_cs, <const real *>f.end, s.kernel_h,
+                         s.kernel_w, s.flip, u + j, s.panel, plane, s.points * plane)
+        j += width
 
 
 cdef void multiply(const Tiling *s, const Scratch *d, Py_ssize_t panel, Py_ssize_t chain, Py_ssize_t row,

@@ -28,12 +28,12 @@ cdef inline int wino_output(int side, Py_ssize_t rows, Py_ssize_t cols, const re
         return isa.f64.wino_output(side, rows, cols, m, m_ts, plane, bias, band, row, pixel)
 
 
-cdef inline void wino_filter(int side, Py_ssize_t n, const real *w, Py_ssize_t ld, const real *end, int flip, real *u,
-                             Py_ssize_t plane) noexcept nogil:
+cdef inline void wino_filter(int side, Py_ssize_t n, Py_ssize_t channels, const real *w, Py_ssize_t ld, Py_ssize_t cs,
+                             const real *end, int flip, real *u, Py_ssize_t u_cs, Py_ssize_t plane) noexcept nogil:
     if real is float:
-        isa.f32.wino_filter(side, n, w, ld, end, flip, u, plane)
+        isa.f32.wino_filter(side, n, channels, w, ld, cs, end, flip, u, u_cs, plane)
     else:
-        isa.f64.wino_filter(side, n, w, ld, end, flip, u, plane)
+        isa.f64.wino_filter(side, n, channels, w, ld, cs, end, flip, u, u_cs, plane)
 
 
 cdef inline int wino_dfilter(int side, Py_ssize_t n, const real *du, Py_ssize_t plane, real *dw) noexcept nogil:
@@ -67,12 +67,13 @@ cdef inline int wino2_output(Py_ssize_t rows, Py_ssize_t cols, const real *m, Py
         return isa.f64.wino2_output(rows, cols, m, m_ts, plane, nh, nw, bias, band, row, pixel)
 
 
-cdef inline void wino2_filter(Py_ssize_t n, const real *w, Py_ssize_t ld, const real *end, int taps_h, int taps_w,
-                              int flip, real *u, Py_ssize_t plane, Py_ssize_t part) noexcept nogil:
+cdef inline void wino2_filter(Py_ssize_t n, Py_ssize_t channels, const real *w, Py_ssize_t ld, Py_ssize_t cs,
+                              const real *end, int taps_h, int taps_w, int flip, real *u, Py_ssize_t u_cs,
+                              Py_ssize_t plane, Py_ssize_t part) noexcept nogil:
     if real is float:
-        isa.f32.wino2_filter(n, w, ld, end, taps_h, taps_w, flip, u, plane, part)
+        isa.f32.wino2_filter(n, channels, w, ld, cs, end, taps_h, taps_w, flip, u, u_cs, plane, part)
     else:
-        isa.f64.wino2_filter(n, w, ld, end, taps_h, taps_w, flip, u, plane, part)
+        isa.f64.wino2_filter(n, channels, w, ld, cs, end, taps_h, taps_w, flip, u, u_cs, plane, part)
 
 
 cdef inline int wino2_dfilter(Py_ssize_t n, const real *du, Py_ssize_t plane, Py_ssize_t part, int taps_h, int taps_w,
