@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from _thread import allocate_lock  # what threading.Lock is; importing threading costs a millisecond
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -51,14 +51,8 @@ def batch_norm_forward(x: ArrayLike, running_mean: ArrayLike | None, running_var
                        momentum: float = 0.1, eps: float = 1e-5, *,
                        out: Array | None = None) -> tuple[Array, BatchNormContext]:
     """As `batch_norm`; returns (y, ctx) with what `batch_norm_backward` needs."""
-    training, eps = _check.flag("training", training), _check.number("eps", eps, 0)
-    momentum = _check.number("momentum", momentum, 0, 1)
-    x, weight, bias = check_scaled(x, weight, bias)
-    count = x.size // max(x.shape[1], 1)
-    if training and count == 1:
-        raise ValueError(f"x: expected more than one value a channel in training, got shape {x.shape}")
-    own_mean = _check_running("running_mean", running_mean, x, training)
-    own_var = _check_running("running_var", running_var, x, training)
+    x, own_mean, own_var, weight, bias, (momentum, eps, count) = _check_batch_norm(
+        x, running_mean, running_var, weight, bias, training, momentum, eps)
     y = _check.output(out, x.shape, x.dtype, x=x, running_mean=own_mean, running_var=own_var, weight=weight, bias=bias)
     mean, var = own_mean, own_var
     if training:
@@ -72,7 +66,7 @@ def batch_norm_forward(x: ArrayLike, running_mean: ArrayLike | None, running_var
     rstd = 1 / np.sqrt(var + eps)
     scale, shift = scale_and_shift(rstd, weight, bias)
     _backend.active().channel_scale(channels(x), mean, scale, shift, channels(y))
-    return y, BatchNormContext(x, weight, bias is not None, mean, rstd, training)
+    return y, BatchNormContext(x, weight, bias is not None, mean, rstd, bool(training))
 
 
 @quiet
@@ -97,6 +91,31 @@ def batch_norm_backward(dy: ArrayLike, ctx: BatchNormContext, *, need: Need = No
         dx = _memory.empty(x.shape, x.dtype)
         _backend.active().channel_combine(channels(dy), channels(x), mean, by_dy, by_x, shift, channels(dx))
     return dx, dscale * rstd if need_weight else None, dshift if need_bias else None
+
+
+# What a call needs to know, and its like need not find out again: momentum, eps, how many values a channel has.
+_Plan: TypeAlias = tuple[float, float, int]
+_known: dict[bytes, _Plan] = {}
+
+
+def _check_batch_norm(
+    x: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, training: Any, momentum: Any, eps: Any,
+) -> tuple[Array, Any, Any, Array | None, Array | None, _Plan]:
+    """Running statistics that are written to are looked at in every call."""
+    arrays = x, running_mean, running_var, weight, bias
+    key = _check.signature(*arrays, momentum, eps) if training is False else None
+    plan = _known.get(key)  # type: ignore[arg-type]  # None is no key
+    if plan is None:
+        training, eps = _check.flag("training", training), _check.number("eps", eps, 0)
+        momentum = _check.number("momentum", momentum, 0, 1)
+        x, weight, bias = check_scaled(x, weight, bias)
+        count = x.size // max(x.shape[1], 1)
+        if training and count == 1:
+            raise ValueError(f"x: expected more than one value a channel in training, got shape {x.shape}")
+        running_mean = _check_running("running_mean", running_mean, x, training)
+        running_var = _check_running("running_var", running_var, x, training)
+        plan = _check.remember(_known, key, (momentum, eps, count))
+    return x, running_mean, running_var, weight, bias, plan
 
 
 def channels(x: Array) -> Array:

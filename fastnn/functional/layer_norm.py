@@ -43,13 +43,7 @@ def layer_norm_forward(x: ArrayLike, normalized_shape: int | Sequence[int], weig
                        bias: ArrayLike | None = None, eps: float = 1e-5, *,
                        out: Array | None = None) -> tuple[Array, LayerNormContext]:
     """As `layer_norm`; returns (y, ctx) with what `layer_norm_backward` needs."""
-    normalized_shape, eps = check_normalized_shape(normalized_shape), _check.number("eps", eps, 0)
-    x, weight, bias = _check.array("x", x), _check.optional("weight", weight), _check.optional("bias", bias)
-    _check.same_dtype(x=x, weight=weight, bias=bias)
-    if x.shape[-len(normalized_shape):] != normalized_shape:
-        raise ValueError(f"x: expected shape (..., {', '.join(map(str, normalized_shape))}), got {x.shape}")
-    _check.shape("weight", weight, normalized_shape)
-    _check.shape("bias", bias, normalized_shape)
+    x, weight, bias, (normalized_shape, eps) = _check_layer_norm(x, normalized_shape, weight, bias, eps)
     y = _check.output(out, x.shape, x.dtype, x=x, weight=weight, bias=bias)
     x_rows, y_rows = _rows(x, normalized_shape), _rows(y, normalized_shape)
     mean, rstd = np.empty((2, len(x_rows)), x.dtype)
@@ -74,6 +68,27 @@ def layer_norm_backward(dy: ArrayLike, ctx: LayerNormContext, *, need: Need = No
     if dweight is not None or dbias is not None:
         backend.row_normalize_backward_weight(dy_rows, x_rows, mean, rstd, _flat(dweight), _flat(dbias))
     return dx, dweight, dbias
+
+
+# What a call needs to know, and its like need not find out again: normalized_shape as a tuple, and eps.
+_known: dict[bytes, tuple[Shape, float]] = {}
+
+
+def _check_layer_norm(
+    x: Any, normalized_shape: Any, weight: Any, bias: Any, eps: Any,
+) -> tuple[Array, Array | None, Array | None, tuple[Shape, float]]:
+    key = _check.signature(x, normalized_shape, weight, bias, eps)
+    plan = _known.get(key)  # type: ignore[arg-type]  # None is no key
+    if plan is None:
+        normalized_shape, eps = check_normalized_shape(normalized_shape), _check.number("eps", eps, 0)
+        x, weight, bias = _check.array("x", x), _check.optional("weight", weight), _check.optional("bias", bias)
+        _check.same_dtype(x=x, weight=weight, bias=bias)
+        if x.shape[-len(normalized_shape):] != normalized_shape:
+            raise ValueError(f"x: expected shape (..., {', '.join(map(str, normalized_shape))}), got {x.shape}")
+        _check.shape("weight", weight, normalized_shape)
+        _check.shape("bias", bias, normalized_shape)
+        plan = _check.remember(_known, key, (normalized_shape, eps))
+    return x, weight, bias, plan
 
 
 def check_normalized_shape(value: Any) -> Shape:

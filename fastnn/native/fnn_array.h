@@ -175,6 +175,13 @@ static inline int fnn_append_key(PyObject *argument, PyObject *ndarray, Py_ssize
         }
         return n + 2;
     }
+    if (PyFloat_CheckExact(argument)) {
+        double value = PyFloat_AsDouble(argument);
+        key[n] = 'd';
+        key[n + 1] = key[n + 2] = 0; /* as large as a double where pointers have 32 bits */
+        memcpy(&key[n + 1], &value, sizeof value);
+        return n + 3;
+    }
     if ((PyObject *)Py_TYPE(argument) == ndarray) {
         Py_buffer view;
         if (PyObject_GetBuffer(argument, &view, PyBUF_ND | PyBUF_FORMAT) < 0) {
