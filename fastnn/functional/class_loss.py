@@ -29,7 +29,8 @@ class NLLLossContext(NamedTuple):
 
     shape: Shape
     classes: Array  # (M,), 0 where the sample is ignored
-    weights: Array  # (M,), that of the sample's class, 0 where the sample is ignored
+    weights: MaybeArray  # (M,), that of the sample's class, 0 where the sample is ignored; None: all 1
+    dtype: np.dtype[Any]
     reduction: Reduction
 
 
@@ -40,7 +41,7 @@ class CrossEntropyContext(NamedTuple):
     log_p: Array  # (M, C)
     classes: MaybeArray  # (M,), 0 where the sample is ignored; None where there is q
     q: Array | None  # (M, C): what -log_p is multiplied with; None: weights at classes, else 0
-    weights: Array  # (M,), the sum of each row of q
+    weights: MaybeArray  # (M,), the sum of each row of q; None: all 1
     reduction: Reduction
     divisor: Any
 
@@ -76,17 +77,18 @@ def nll_loss_forward(input: ArrayLike, target: Target, weight: ArrayLike | None 
     classes, ignored = _check_classes(target, input.shape, ignore_index)
     weights = _sample_weights(weight, classes, ignored, input.dtype)
     losses = _picked_losses(to_rows(input, _class_axis(input.shape)), classes, weights)
-    loss = reduce(losses.reshape(_losses_shape(input.shape)), reduction, weights.sum())
-    return loss, NLLLossContext(input.shape, classes, weights, reduction)
+    loss = reduce(losses.reshape(_losses_shape(input.shape)), reduction, _sum(weights, classes))
+    return loss, NLLLossContext(input.shape, classes, weights, input.dtype, reduction)
 
 
 @quiet
 def nll_loss_backward(dy: LossGradient, ctx: NLLLossContext) -> Array:
     """Return dinput of `nll_loss`."""
-    shape, classes, weights, reduction = _check.context(ctx, NLLLossContext)
-    dlosses = _spread(dy, shape, weights.dtype, reduction, weights.sum())
-    dx = np.zeros((len(classes), shape[_class_axis(shape)]), weights.dtype)
-    dx[np.arange(len(classes)), classes] = np.where(weights == 0, 0, -weights * dlosses)
+    shape, classes, weights, dtype, reduction = _check.context(ctx, NLLLossContext)
+    dlosses = _spread(dy, shape, dtype, reduction, _sum(weights, classes))
+    dx = np.zeros((len(classes), shape[_class_axis(shape)]), dtype)
+    picked = -dlosses if weights is None else np.where(weights == 0, 0, -weights * dlosses)
+    dx[np.arange(len(classes)), classes] = picked
     return np.ascontiguousarray(from_rows(dx, shape, _class_axis(shape)))
 
 
@@ -135,11 +137,12 @@ def cross_entropy_forward(input: ArrayLike, target: Target, weight: ArrayLike | 
     else:
         classes, ignored = _check_classes(target, input.shape, ignore_index)
         weights = _sample_weights(weight, classes, ignored, dtype)
-        count = weights.sum()
+        count = _sum(weights, classes)
         if smoothing:
             q = np.zeros((len(classes), input.shape[axis]), dtype)
             q[np.arange(len(classes)), classes] = 1
-            q = np.where(ignored[:, None], 0, _smoothed(q, smoothing, weight))
+            q = _smoothed(q, smoothing, weight)
+            q = q if ignored is None else np.where(ignored[:, None], 0, q)
     x = to_rows(input, axis)
     log_p = _memory.empty(x.shape, dtype)
     _backend.active().log_softmax_forward(x, log_p)
@@ -157,9 +160,13 @@ def cross_entropy_backward(dy: LossGradient, ctx: CrossEntropyContext) -> Array:
     """Return dinput of `cross_entropy`: softmax(input) * sum(q) - q, for each sample."""
     shape, log_p, classes, q, weights, reduction, divisor = _check.context(ctx, CrossEntropyContext)
     dlosses = _spread(dy, shape, log_p.dtype, reduction, divisor)
+    dx = np.exp(log_p)
+    if weights is None:
+        dx *= dlosses[:, None]
+        dx[np.arange(len(classes)), classes] -= dlosses
+        return np.ascontiguousarray(from_rows(dx, shape, _class_axis(shape)))
     silent = _silent(weights, q)
     scaled = np.where(silent, 0, weights * dlosses)  # where all are ignored, dlosses is infinite
-    dx = np.exp(log_p)
     dx *= scaled[:, None]
     if q is None:
         dx[np.arange(len(classes)), classes] -= scaled
@@ -181,14 +188,23 @@ def _silent(weights: Array, q: Array | None) -> Any:
     return weights == 0 if q is None else ~q.any(axis=1)
 
 
-def _picked_losses(log_p: Array, classes: MaybeArray, weights: Array) -> Array:
-    return np.where(weights == 0, 0, -weights * log_p[np.arange(len(classes)), classes])
+def _picked_losses(log_p: Array, classes: MaybeArray, weights: MaybeArray) -> Array:
+    picked = -log_p[np.arange(len(classes)), classes]
+    return picked if weights is None else np.where(weights == 0, 0, weights * picked)
 
 
-def _sample_weights(weight: Array | None, classes: Array, ignored: Array, dtype: np.dtype[Any]) -> Array:
+def _sample_weights(weight: Array | None, classes: Array, ignored: MaybeArray, dtype: np.dtype[Any]) -> MaybeArray:
+    """None where all are 1, as most often: a small loss is nothing but calls of NumPy."""
+    if weight is None and ignored is None:
+        return None
     weights = np.ones(len(classes), dtype) if weight is None else weight[classes]
-    weights[ignored] = 0
+    if ignored is not None:
+        weights[ignored] = 0
     return weights
+
+
+def _sum(weights: MaybeArray, classes: Array) -> Any:
+    return len(classes) if weights is None else weights.sum()
 
 
 def _class_axis(shape: Shape) -> int:
@@ -222,14 +238,20 @@ def _as_target(target: Any) -> Array:
     return array
 
 
-def _check_classes(target: Target, shape: Shape, ignore_index: int) -> tuple[Array, Array]:
-    """Return (class numbers (M,), 0 for those ignored; which are ignored), of integers of input's shape without C."""
+def _check_classes(target: Target, shape: Shape, ignore_index: int) -> tuple[Array, MaybeArray]:
+    """Return (class numbers (M,), 0 for those ignored; which are ignored), of integers of input's shape without C.
+
+    None in place of the second where none can be ignored.
+    """
     ignore_index = _check.integer("ignore_index", ignore_index, -_check.MAX_INT)
     target = _as_target(target)
     if target.dtype.kind == "f":
         raise TypeError(f"target: expected class numbers (integers), got dtype {target.dtype}")
     _check.shape("target", target, _losses_shape(shape))
     target, n_classes = target.reshape(-1), shape[_class_axis(shape)]
+    if target.dtype == np.intp and not 0 <= ignore_index < n_classes and (
+            (target.view(np.uintp) < n_classes).all()):  # without a sign, a negative number is a large one
+        return target.copy(), None
     ignored = target == ignore_index
     wrong = np.flatnonzero(~ignored & ((target < 0) | (target >= n_classes)))
     if wrong.size:
