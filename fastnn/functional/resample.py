@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -160,6 +161,7 @@ def check_interpolation(size: Any, scale_factor: Any, mode: str, align_corners: 
     return size, scale_factor, bool(align_corners)
 
 
+@lru_cache(maxsize=64)  # a network asks for a few, and small images take longer to look at than to enlarge
 def _nearest(n: int, n_out: int, ratio: Any) -> Array:
     """The pixel that each output pixel of an axis reads. float32, whose rounding decides ties, is what PyTorch uses."""
     if ratio is None or n_out in (n, 2 * n):  # these two PyTorch takes by their extents, whatever the factor
@@ -168,6 +170,7 @@ def _nearest(n: int, n_out: int, ratio: Any) -> Array:
     return np.minimum(np.floor(np.arange(n_out, dtype=np.float32) * ratio).astype(np.intp), n - 1)
 
 
+@lru_cache(maxsize=64)
 def _bilinear(n: int, n_out: int, ratio: Any, align_corners: bool, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
     """(low, high, share): the pixels between which each output pixel of an axis lies, and the second one's share."""
     if align_corners:
