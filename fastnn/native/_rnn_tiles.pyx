@@ -177,7 +177,7 @@ cdef void lay_out_panels(Panels *panels, const void *weight, Py_ssize_t taps, Py
     panels.width = tile_width(sizeof(real))
     panels.count = (panels.cols + panels.width - 1) // panels.width
     panels.packed = NULL
-    if uses > FEW_USES or panels.cols % lanes(sizeof(real)) != 0:   # products read whole vectors
+    if uses > FEW_USES or all_cols % lanes(sizeof(real)) != 0:   # products read whole vectors
         panels.packed = carve(at, panels.count * panels.width * taps * sizeof(real))
 
 
