@@ -131,6 +131,8 @@ def check_gradient(name: str, value: Any, like: Array, shape: Shape) -> Any:
     """A gradient that came in, checked to be of the caller's `shape`, as an array of like's shape; None stays None."""
     if value is None:
         return None
+    if _check.is_like(value, like.shape, like) and shape == like.shape:
+        return value
     value = _check.array(name, value)
     _check.same_dtype(**{"x": like, name: value})
     _check.shape(name, value, shape)
@@ -138,7 +140,7 @@ def check_gradient(name: str, value: Any, like: Array, shape: Shape) -> Any:
 
 
 def empty_like_if(needed: bool, like: Array) -> Array | None:
-    return _memory.empty(like.shape, like.dtype) if needed else None
+    return _memory.empty_like(like) if needed else None
 
 
 def empty_parameter_gradients(need: Sequence[bool], layout: Layout, weight_ih: Array,

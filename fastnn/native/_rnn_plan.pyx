@@ -10,12 +10,14 @@ cdef enum:
     UNPACKED_ROWS = 2     # up to so many rows in all, packing the weights costs more than it brings
     FUSED_ROWS = 8        # from so many rows on a step's x is multiplied with its h
     PROJECTED_ROWS = 64
-    BLOCK_ROWS = 384   # rows of dgates in a block, where a step has no more
+    BLOCK_ROWS = 384      # rows of dgates in a block, where a step has no more
+
+cdef double PARTS_NS = 20_000   # work from which on the weights' gradients are summed in parts
 
 
 cdef void plan_forward(const Net *net, Py_ssize_t itemsize, Plan *plan) noexcept nogil:
     cdef Py_ssize_t unit = tile_width(itemsize) if net.kind == RNN else lanes(itemsize)
-    share_out(net, itemsize, (net.hidden + unit - 1) // unit, plan)
+    share_out(net, itemsize, (net.hidden + unit - 1) // unit, rows_worth_it(net, itemsize), plan)
     plan.block = 0
     plan.unpacked = net.lengths == NULL and net.rows * net.steps <= UNPACKED_ROWS
     if net.rows < FUSED_ROWS and net.steps > 1 and plan.split != BY_ROWS:
@@ -23,10 +25,12 @@ cdef void plan_forward(const Net *net, Py_ssize_t itemsize, Plan *plan) noexcept
 
 
 cdef void plan_backward(const Net *net, Py_ssize_t itemsize, Plan *plan) noexcept nogil:
-    cdef Py_ssize_t unit = tile_width(itemsize)
-    share_out(net, itemsize, (net.hidden + unit - 1) // unit, plan)
+    cdef Py_ssize_t unit = tile_width(itemsize), least = rows_worth_it(net, itemsize)
+    if weight_bytes(net, itemsize) <= L2_BYTES // 4:
+        least //= 2   # to read weights with half of the rows is cheaper than the dgates that go from core to core
+    share_out(net, itemsize, (net.hidden + unit - 1) // unit, least, plan)
     # Two threads that share out the rows then have a part each.
-    plan.parts = 2 if shares_rows(net, itemsize, 2) else 1
+    plan.parts = 2 if net.rows >= 2 * least and work_ns(net, itemsize) >= PARTS_NS else 1
     plan.chunk = min(<Py_ssize_t>BLOCK_ROWS, (net.rows + plan.parts - 1) // plan.parts)
     # All of the weights' gradients are read and written for each block and part; dgates that stay in L2 bring more
     # as long as those do too.
@@ -38,27 +42,28 @@ cdef double weight_bytes(const Net *net, Py_ssize_t itemsize) noexcept nogil:
     return <double>net.gates * net.hidden * (net.inputs + net.hidden) * itemsize
 
 
-cdef bint shares_rows(const Net *net, Py_ssize_t itemsize, Py_ssize_t threads) noexcept nogil:
-    cdef double bytes = weight_bytes(net, itemsize)
-    return bytes * threads <= COPIES_BYTES and net.rows >= rows_worth_it(bytes) * threads
+cdef double work_ns(const Net *net, Py_ssize_t itemsize) noexcept nogil:
+    return gemm_ns(weight_bytes(net, itemsize) / 4 * net.rows * max(net.steps, <Py_ssize_t>1))
 
 
-cdef Py_ssize_t rows_worth_it(double bytes) noexcept nogil:
+cdef Py_ssize_t rows_worth_it(const Net *net, Py_ssize_t itemsize) noexcept nogil:
     """From how many rows a thread on the rows are shared out.
 
     Each thread reads all weights in each step then, but only its own states, and the threads need not meet. Where the
     cores are far apart, a meeting and the states of the others take a microsecond.
     """
+    cdef double bytes = weight_bytes(net, itemsize)
     return 4 if bytes <= L2_BYTES else 8 if bytes <= 2 * L2_BYTES else 16
 
 
-cdef void share_out(const Net *net, Py_ssize_t itemsize, Py_ssize_t tiles, Plan *plan) noexcept nogil:
-    cdef double ns = gemm_ns(weight_bytes(net, itemsize) / 4 * net.rows * max(net.steps, <Py_ssize_t>1))
+cdef void share_out(const Net *net, Py_ssize_t itemsize, Py_ssize_t tiles, Py_ssize_t least,
+                    Plan *plan) noexcept nogil:
+    """least: rows a thread, from which on the rows are shared out."""
     plan.unpacked = False
-    plan.threads = threads_for(ns, max(net.rows, tiles))
+    plan.threads = threads_for(work_ns(net, itemsize), max(net.rows, tiles))
     if plan.threads == 1:
         plan.split = ALONE
-    elif shares_rows(net, itemsize, plan.threads):
+    elif net.rows >= least * plan.threads and weight_bytes(net, itemsize) * plan.threads <= COPIES_BYTES:
         plan.split = BY_ROWS
     elif tiles >= plan.threads:
         plan.split = BY_UNITS

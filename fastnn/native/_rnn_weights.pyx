@@ -27,7 +27,7 @@ from ._rnn_tiles cimport Panels, lay_out_panels, panel_cols, times_panel
 from ._runtime cimport real
 
 cdef enum:
-    COLUMNS = 48      # columns of dgates that are packed together: rows of the weights' gradients
+    COLUMNS = 64      # columns of dgates that are packed together, whole vectors: rows of the weights' gradients
     TILE_ROWS = 48
 
 
@@ -77,8 +77,8 @@ cdef void lay_out_weights_share(const Weights *job, WeightsShare *share, int id,
         share.dx_part, share.dx_parts = id, team
     if job.sums[0].dx == NULL:
         last = first
-    lay_out_panels(&share.ih, net.weight_ih, net.gates * net.hidden, 0, net.inputs, first, last, weight_uses(net), at,
-                   dtype)
+    lay_out_panels(&share.ih, net.weight_ih, net.gates * net.hidden, 0, net.inputs, first, last,
+                   weight_uses(net) if net.lengths != NULL else (net.steps * net.rows + 7) // 8, at, dtype)
     share.tile = carve(at, TILE_ROWS * job.panel_width * item)
     share.inputs = carve(at, inputs_size(job) * item) if job.own else job.inputs
     share.columns = carve(at, COLUMNS * job.taps * item)
