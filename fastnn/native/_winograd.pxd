@@ -71,9 +71,9 @@ cdef struct Unit:
 cdef bint winograd_image_pays(const Tiling *s) noexcept nogil
 cdef bint winograd_weight_pays(const Tiling *s) noexcept nogil
 
-# Multiply-adds of vectors that it takes: `along` (the channels or the filters) in the lanes.
+# Of a tile, a channel and a filter; and of a weight gradient, in multiply-adds of vectors.
 cdef double products(const Tiling *s) noexcept nogil
-cdef double winograd_cost(const Tiling *s, Py_ssize_t rows, Py_ssize_t along, Py_ssize_t outs) noexcept nogil
+cdef double weight_cost(const Tiling *s) noexcept nogil
 
 cdef Unit unit_at(const Tiling *s, Py_ssize_t index) noexcept nogil
 cdef Py_ssize_t panel_start(const Tiling *s, Py_ssize_t panel) noexcept nogil

@@ -11,8 +11,10 @@ cdef enum:
     LONGEST = 32           # tiles of a unit at most, but one a phase: the band of a unit stays near L1
     TILE_COST = 400        # one of the two transforms of a tile, a vector of channels
     FILTER_COST = 180      # the transform of a vector of filters
+    GRADIENT_COST = 300    # of their gradients
     GATHER_ROWS = 4        # a direct convolution costs as if it had so many more output channels,
     TRANSPOSE_ROWS = 16    # and its weight gradient so many
+    SCATTER_COST = 50      # a vector of dx, of whose pixels phases write every other one
 
 
 cdef Tiling tile_forward(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y, Py_ssize_t groups,
@@ -108,7 +110,7 @@ cdef void cut(Tiling *s, int itemsize) noexcept nogil:
     s.tiles = s.n * s.tile_rows * s.phases_w * s.tile_cols
     s.chains, s.chain = (s.c + CHAIN - 1) // CHAIN, min(round_up(s.c, lanes(itemsize)), <Py_ssize_t>CHAIN)
     s.itemsize, s.relu = itemsize, False
-    s.threads = threads_for(gemm_ns(winograd_cost(s, s.c, s.k, s.outs_h * s.outs_w) * lanes(itemsize)),
+    s.threads = threads_for(gemm_ns(image_cost(s) * lanes(itemsize)),
                             max(s.units, vectors))
     share_out(s, vectors)
     s.panels = round_up((s.k + tile_width(itemsize) - 1) // tile_width(itemsize), s.across)
@@ -128,7 +130,7 @@ cdef void share_out(Tiling *s, Py_ssize_t vectors) noexcept nogil:
         down = <int>min(<Py_ssize_t>(s.threads // across), s.units)
         part.tiles = min(s.tiles, (s.units + down - 1) // down * s.unit)
         part.k = min(s.k, (vectors + across - 1) // across * lanes(s.itemsize))
-        cost = winograd_cost(&part, part.c, part.k, part.outs_h * part.outs_w)
+        cost = image_cost(&part)
         if cost < best:
             best, s.across, s.down = cost, across, down
 
@@ -144,28 +146,40 @@ cdef double products(const Tiling *s) noexcept nogil:
 # the same rate, so only the rest had to be measured (docs/performance.md has the fit).
 
 
-cdef double winograd_cost(const Tiling *s, Py_ssize_t rows, Py_ssize_t along, Py_ssize_t outs) noexcept nogil:
+cdef double winograd_cost(const Tiling *s, Py_ssize_t rows, Py_ssize_t along, Py_ssize_t outs,
+                          double filters) noexcept nogil:
     """The products, `along` in the lanes; the transforms of each tile, once for each vector of channels and view, and
     of outputs and phase; those of the filters."""
     cdef double vectors = (along + lanes(s.itemsize) - 1) // lanes(s.itemsize)
     cdef double c = (s.c + lanes(s.itemsize) - 1) // lanes(s.itemsize)
     cdef double k = (s.k + lanes(s.itemsize) - 1) // lanes(s.itemsize)
     return (products(s) * rows * vectors * s.tiles + TILE_COST * s.points / 36.0 * s.tiles * (s.views * c + outs * k)
-            + FILTER_COST * products(s) / 36.0 * rows * vectors)
+            + filters * products(s) / 36.0 * rows * vectors)
 
 
-cdef double direct_cost(const Tiling *s, Py_ssize_t rows) noexcept nogil:
+cdef double image_cost(const Tiling *s) noexcept nogil:
+    return winograd_cost(s, s.c, s.k, s.outs_h * s.outs_w, FILTER_COST)
+
+
+cdef double weight_cost(const Tiling *s) noexcept nogil:
+    return winograd_cost(s, s.k, s.c, 1, GRADIENT_COST)
+
+
+cdef double direct_cost(const Tiling *s, Py_ssize_t pixels, Py_ssize_t rows) noexcept nogil:
     """The products of a pixel; what a panel of pixels costs to gather is shared by the rows that it is used for."""
-    cdef Py_ssize_t pixels = s.n * s.p * s.q if s.den == 1 else s.n * s.h * s.w
-    return <double>s.kernel_h * s.kernel_w * round_up(pixels, lanes(s.itemsize)) / lanes(s.itemsize) * s.c * rows
+    return <double>s.kernel_h * s.kernel_w * pixels / lanes(s.itemsize) * s.c * rows
 
 
 cdef bint winograd_image_pays(const Tiling *s) noexcept nogil:
-    return winograd_cost(s, s.c, s.k, s.outs_h * s.outs_w) < direct_cost(s, s.k + GATHER_ROWS)
+    cdef Py_ssize_t pixels = s.n * s.p * s.q if s.den == 1 else s.n * s.h * s.w
+    cdef double direct = direct_cost(s, round_up(pixels, lanes(s.itemsize)), s.k + GATHER_ROWS)
+    if s.den == 2:
+        direct += SCATTER_COST * s.n * s.k * s.p * s.q / lanes(s.itemsize)
+    return image_cost(s) < direct
 
 
 cdef bint winograd_weight_pays(const Tiling *s) noexcept nogil:
-    return winograd_cost(s, s.k, s.c, 1) < direct_cost(s, s.k + TRANSPOSE_ROWS)
+    return weight_cost(s) < direct_cost(s, s.n * s.p * s.q, s.k + TRANSPOSE_ROWS)
 
 
 cdef Unit unit_at(const Tiling *s, Py_ssize_t index) noexcept nogil:

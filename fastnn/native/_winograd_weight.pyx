@@ -11,7 +11,7 @@ from libc.string cimport memcpy
 from ._kernels cimport gemm, lanes, round_up, tile_width
 from ._runtime cimport real
 from ._winograd cimport (
-    CHAIN, PLANE_PAD, Tiling, Unit, band_row, load_band, products, transform_input, unit_at, winograd_cost,
+    CHAIN, PLANE_PAD, Tiling, Unit, band_row, load_band, products, transform_input, unit_at, weight_cost,
 )
 from ._winograd_kernels cimport wino2_dfilter, wino2_dy, wino_dfilter, wino_dy
 
@@ -82,7 +82,7 @@ cdef void share_out(const Tiling *s, Blocks *b) noexcept nogil:
             while along <= min(b.spans, s.threads // (down * across)):
                 part.k, part.c = (k + down - 1) // down * lane, (c + across - 1) // across * lane
                 part.tiles = (s.tiles + along - 1) // along
-                cost = winograd_cost(&part, part.k, part.c, 1)
+                cost = weight_cost(&part)
                 cost += LINE_COST * products(s) * part.k * (part.c // lane) * (along - 1) / along
                 if cost < best:
                     best, b.down, b.across, b.along, b.filters, b.channels = cost, down, across, along, part.k, part.c
