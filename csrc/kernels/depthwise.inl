@@ -1,4 +1,4 @@
-/* Depthwise convolution: one filter for each plane, by strips (strip.inl). Every output is one chain over the taps. */
+/* Depthwise convolution: one filter for each plane, by strips (strip.inl). */
 
 /* Zeros of the padding times an infinity or a NaN are NaNs that do not belong there. Where a filter or dy has one,
  * these functions go tap by tap, over pixels alone. */
@@ -51,15 +51,16 @@ INLINE REAL NAME(depthwise_tap)(const NAME(depthwise) *d, ptrdiff_t tap)
     return d->weight[d->is_flipped ? d->g->kernel_h * d->g->kernel_w - 1 - tap : tap];
 }
 
-INLINE NAME(v) NAME(depthwise_start)(const NAME(depthwise) *d, ptrdiff_t p)
+INLINE NAME(v) NAME(depthwise_start)(int stride, const NAME(depthwise) *d, ptrdiff_t p)
 {
-    NAME(v) zero = {0};
     if (!d->add) return NAME(broadcast)(d->init);
-    return NAME(load_lanes)(d->y + p * d->g->out_w + d->q, NAME(lanes_between)(0, d->n), zero);
+    const REAL *y = d->y + p * d->g->out_w + d->q;
+    return NAME(strip_order)(stride, NAME(load_or_zero)(y, NAME(lanes_between)(0, d->n)));
 }
 
-INLINE void NAME(depthwise_end)(const NAME(depthwise) *d, ptrdiff_t p, NAME(v) sum)
+INLINE void NAME(depthwise_end)(int stride, const NAME(depthwise) *d, ptrdiff_t p, NAME(v) sum)
 {
+    sum = NAME(strip_order)(stride, sum);
     REAL *y = d->y + p * d->g->out_w + d->q;
     NAME(store_strip)(y, d->n, d->add ? y : d->y_end, sum);
 }
@@ -68,48 +69,70 @@ INLINE void NAME(depthwise_end)(const NAME(depthwise) *d, ptrdiff_t p, NAME(v) s
 INLINE void NAME(depthwise_any)(int stride, const NAME(depthwise) *d)
 {
     const fnn_pool2d *g = d->g;
-    NAME(v) zero = {0}, taps[STRIP_STRIDE];
+    NAME(v) taps[STRIP_STRIDE];
     ptrdiff_t step = stride > 1 ? stride : 1;
     for (ptrdiff_t p = d->p0; p < d->p1; p++) {
         fnn_span rows = fnn_rows(g, p);
-        NAME(v) sum = NAME(depthwise_start)(d, p);
+        NAME(v) sum = NAME(depthwise_start)(stride, d, p);
         for (ptrdiff_t r = rows.low; r < rows.high; r++)
             for (ptrdiff_t s = 0; s < g->kernel_w; s += step) {
-                NAME(load_taps)(stride, &d->strip, s, d->x + (rows.start + r * g->dilation_h) * g->in_w, zero, taps);
+                NAME(load_taps)(stride, &d->strip, s, g->kernel_w, d->x + (rows.start + r * g->dilation_h) * g->in_w,
+                                NULL, taps);
                 for (ptrdiff_t i = 0; i < step && s + i < g->kernel_w; i++)
                     sum += NAME(depthwise_tap)(d, r * g->kernel_w + s + i) * taps[i];
             }
-        NAME(depthwise_end)(d, p, sum);
+        NAME(depthwise_end)(stride, d, p, sum);
     }
 }
 
-/* A row of the image under all taps of a square filter. Returns 0 for rows of the padding. */
-INLINE int NAME(depthwise_row)(int kernel, int stride, const NAME(depthwise) *d, ptrdiff_t h, NAME(v) *taps)
+/* A row of the image under all taps of a square filter. */
+INLINE void NAME(depthwise_row)(int kernel, int stride, const NAME(strip) *strip, const REAL *row, NAME(v) *taps)
 {
-    NAME(v) zero = {0};
-    if (h < 0 || h >= d->g->in_h) return 0;
     _Pragma("GCC unroll 5") for (int s = 0; s < kernel; s += stride)
-        NAME(load_taps)(stride, &d->strip, s, d->x + h * d->g->in_w, zero, taps + s);
-    return 1;
+        NAME(load_taps)(stride, strip, s, kernel, row, NULL, taps + s);
 }
 
-/* Square filters: a row of the image is loaded once, for all rows of windows that it lies in. */
+/* What loops read of a strip: the compiler takes it that a store may change anything else. */
+INLINE NAME(strip) NAME(own_strip)(int kernel, int stride, const NAME(strip) *strip)
+{
+    NAME(strip) own = {.start = strip->start, .dilation = 1, .is_inside = strip->is_inside,
+                       .has_room = strip->has_room};
+    _Pragma("GCC unroll 6") for (int i = 0; i < (kernel + stride - 1) / stride * stride; i++)
+        own.inside[i] = strip->inside[i];
+    return own;
+}
+
+/* Square filters: a row of the image is loaded once, for all rows of windows that it lies in. Each row of taps is a
+ * chain of its own, or the sums would wait for themselves. */
 INLINE void NAME(depthwise_square)(int kernel, int stride, const NAME(depthwise) *d)
 {
-    int past = (kernel - 1) / stride; /* rows of windows that wait for more while the next one begins */
+    const int past = (kernel - 1) / stride; /* rows of windows that wait for more while the next one begins */
+    const ptrdiff_t in_h = d->g->in_h, in_w = d->g->in_w, out_w = d->g->out_w, p1 = d->p1, n = d->n;
+    const NAME(strip) strip = NAME(own_strip)(kernel, stride, &d->strip);
+    const NAME(v) init = NAME(broadcast)(d->init);
+    const REAL *y_end = d->add ? d->y : d->y_end; /* with add nothing past n is written */
+    REAL *y = d->y + (d->p0 - past) * out_w + d->q;
+    ptrdiff_t h = d->p0 * stride - d->g->pad_h;
+    const REAL *row = d->x + h * in_w;
     NAME(v) weight[25], sum[5], taps[8];
     _Pragma("GCC unroll 25") for (int i = 0; i < kernel * kernel; i++)
         weight[i] = NAME(broadcast)(NAME(depthwise_tap)(d, i));
     _Pragma("GCC unroll 5") for (int j = 0; j <= past; j++) sum[j] = (NAME(v)){0};
-    for (ptrdiff_t p = d->p0; p < d->p1 + past; p++) {
-        if (p < d->p1) sum[0] = NAME(depthwise_start)(d, p);
-        _Pragma("GCC unroll 2") for (int i = 0; i < stride; i++) {
-            if (!NAME(depthwise_row)(kernel, stride, d, p * stride - d->g->pad_h + i, taps)) continue;
-            _Pragma("GCC unroll 5") for (int j = past; j >= 0; j--)
-                _Pragma("GCC unroll 5") for (int s = 0; s < kernel; s++)
-                    if (i + j * stride < kernel) sum[j] += weight[(i + j * stride) * kernel + s] * taps[s];
+    for (ptrdiff_t p = d->p0; p < p1 + past; p++, y += out_w) {
+        sum[0] = init;
+        if (d->add && p < p1) sum[0] = NAME(depthwise_start)(stride, d, p);
+        _Pragma("GCC unroll 2") for (int i = 0; i < stride; i++, h++, row += in_w) {
+            if (h < 0 || h >= in_h) continue;
+            NAME(depthwise_row)(kernel, stride, &strip, row, taps);
+            _Pragma("GCC unroll 5") for (int j = past; j >= 0; j--) {
+                if (i + j * stride >= kernel) continue;
+                NAME(v) part = weight[(i + j * stride) * kernel] * taps[0];
+                _Pragma("GCC unroll 5") for (int s = 1; s < kernel; s++)
+                    part += weight[(i + j * stride) * kernel + s] * taps[s];
+                sum[j] += part;
+            }
         }
-        if (p - past >= d->p0) NAME(depthwise_end)(d, p - past, sum[past]);
+        if (p - past >= d->p0) NAME(store_strip)(y, n, y_end, NAME(strip_order)(stride, sum[past]));
         _Pragma("GCC unroll 4") for (int j = past; j > 0; j--) sum[j] = sum[j - 1];
     }
 }
@@ -163,7 +186,7 @@ static void NAME(depthwise_planes)(const fnn_pool2d *g, ptrdiff_t planes, const 
             ptrdiff_t band = some > 1 ? some * in : (d.p1 - d.p0) * g->stride_h * g->in_w;
             const REAL *next = x + plane * in + d.p0 * g->stride_h * g->in_w + band;
             for (ptrdiff_t strip = strips - 1; strip >= 0; strip--) {
-                d.q = strip * LANES;
+                d.q = add ? strip * LANES : NAME(strip_start)(g, strip);
                 d.n = fnn_min(LANES, g->out_w - d.q);
                 NAME(set_strip)(g, d.q, &d.strip);
                 NAME(fetch_share)(planes * in, next, band, strip, strips);
@@ -172,6 +195,7 @@ static void NAME(depthwise_planes)(const fnn_pool2d *g, ptrdiff_t planes, const 
                     d.weight = weight + i * taps;
                     d.init = bias == NULL ? 0 : bias[i];
                     d.y = y + i * out;
+                    d.strip.has_room = NAME(has_room)(&d.strip, i, planes, in);
                     NAME(depthwise_strip)(&d);
                 }
             }

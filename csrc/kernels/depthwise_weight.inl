@@ -18,15 +18,16 @@ static REAL NAME(depthwise_weight_exact)(const fnn_pool2d *g, ptrdiff_t r, ptrdi
 INLINE void NAME(depthwise_weight_any)(int stride, const NAME(depthwise) *d, NAME(v) *sums)
 {
     const fnn_pool2d *g = d->g;
-    NAME(v) zero = {0}, taps[STRIP_STRIDE];
+    NAME(v) taps[STRIP_STRIDE];
     NAME(mask) wanted = NAME(lanes_between)(0, d->n);
     ptrdiff_t step = stride > 1 ? stride : 1;
     for (ptrdiff_t p = d->p0; p < d->p1; p++) {
         fnn_span rows = fnn_rows(g, p);
-        NAME(v) dy = NAME(load_lanes)(d->dy + p * g->out_w + d->q, wanted, zero);
+        NAME(v) dy = NAME(strip_order)(stride, NAME(load_or_zero)(d->dy + p * g->out_w + d->q, wanted));
         for (ptrdiff_t r = rows.low; r < rows.high; r++)
             for (ptrdiff_t s = 0; s < g->kernel_w; s += step) {
-                NAME(load_taps)(stride, &d->strip, s, d->x + (rows.start + r * g->dilation_h) * g->in_w, zero, taps);
+                NAME(load_taps)(stride, &d->strip, s, g->kernel_w, d->x + (rows.start + r * g->dilation_h) * g->in_w,
+                                NULL, taps);
                 for (ptrdiff_t i = 0; i < step && s + i < g->kernel_w; i++)
                     sums[r * g->kernel_w + s + i] += dy * taps[i];
             }
@@ -36,16 +37,22 @@ INLINE void NAME(depthwise_weight_any)(int stride, const NAME(depthwise) *d, NAM
 /* Square filters: all sums at once, while a row of the image is loaded. */
 INLINE void NAME(depthwise_weight_square)(int kernel, int stride, const NAME(depthwise) *d, NAME(v) *sums)
 {
-    int past = (kernel - 1) / stride;
+    const int past = (kernel - 1) / stride;
+    const ptrdiff_t in_h = d->g->in_h, in_w = d->g->in_w, out_w = d->g->out_w, p1 = d->p1;
+    const NAME(strip) strip = NAME(own_strip)(kernel, stride, &d->strip);
+    const NAME(mask) wanted = NAME(lanes_between)(0, d->n);
+    const REAL *from = d->dy + d->p0 * out_w + d->q;
+    ptrdiff_t h = d->p0 * stride - d->g->pad_h;
+    const REAL *row = d->x + h * in_w;
     NAME(v) zero = {0}, sum[25], dy[5], taps[8];
-    NAME(mask) wanted = NAME(lanes_between)(0, d->n);
     _Pragma("GCC unroll 25") for (int i = 0; i < kernel * kernel; i++) sum[i] = sums[i];
     _Pragma("GCC unroll 5") for (int j = 0; j <= past; j++) dy[j] = zero;
-    for (ptrdiff_t p = d->p0; p < d->p1 + past; p++) {
+    for (ptrdiff_t p = d->p0; p < p1 + past; p++, from += out_w) {
         dy[0] = zero;
-        if (p < d->p1) dy[0] = NAME(load_lanes)(d->dy + p * d->g->out_w + d->q, wanted, zero);
-        _Pragma("GCC unroll 2") for (int i = 0; i < stride; i++) {
-            if (!NAME(depthwise_row)(kernel, stride, d, p * stride - d->g->pad_h + i, taps)) continue;
+        if (p < p1) dy[0] = NAME(strip_order)(stride, NAME(load_or_zero)(from, wanted));
+        _Pragma("GCC unroll 2") for (int i = 0; i < stride; i++, h++, row += in_w) {
+            if (h < 0 || h >= in_h) continue;
+            NAME(depthwise_row)(kernel, stride, &strip, row, taps);
             _Pragma("GCC unroll 5") for (int j = past; j >= 0; j--)
                 _Pragma("GCC unroll 5") for (int s = 0; s < kernel; s++)
                     if (i + j * stride < kernel) sum[(i + j * stride) * kernel + s] += dy[j] * taps[s];

@@ -1,6 +1,7 @@
 /* Pooling of one plane: window by window for every configuration, and the choice of a faster way where there is one. */
 #include "pool_2x2.inl"
 #include "strip.inl"
+#include "pool_line.inl"
 #include "pool_strip.inl"
 #include "pool_grad_tile.inl"
 
@@ -145,13 +146,12 @@ static void NAME(max_pool2d_grad)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h
 
 static void NAME(avg_windows)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, int include_pad, const REAL *x, REAL *y)
 {
-    int is_global = fnn_is_global(g);
     for (ptrdiff_t p = p0; p < p1; p++) {
         fnn_span rows = fnn_rows(g, p);
         for (ptrdiff_t q = 0; q < g->out_w; q++) {
             fnn_span cols = fnn_cols(g, q);
-            REAL sum = is_global ? NAME(sum_run)(g->in_h * g->in_w, x) : 0;
-            for (ptrdiff_t r = rows.low; r < rows.high && !is_global; r++)
+            REAL sum = 0;
+            for (ptrdiff_t r = rows.low; r < rows.high; r++)
                 sum += NAME(sum_run)(cols.high - cols.low, x + (rows.start + r) * g->in_w + cols.start + cols.low);
             REAL height = fnn_mean_height(g, p, include_pad);
             y[p * g->out_w + q] = sum / (height * (REAL)fnn_mean_width(g, q, include_pad));
@@ -159,15 +159,38 @@ static void NAME(avg_windows)(const fnn_pool2d *g, ptrdiff_t p0, ptrdiff_t p1, i
     }
 }
 
+/* Means of whole planes, LANES at a time: their sums' lanes are added up together. */
+static void NAME(avg_global)(const fnn_pool2d *g, ptrdiff_t planes, const REAL *x, REAL *y)
+{
+    const ptrdiff_t n = g->in_h * g->in_w, whole = n / LANES * LANES;
+    const NAME(mask) rest = NAME(lanes_between)(0, n - whole);
+    for (ptrdiff_t plane = 0; plane < planes; plane += LANES) {
+        NAME(v) sums[LANES];
+        const REAL *from[LANES];
+        _Pragma("GCC unroll 16") for (int j = 0; j < LANES; j++) {
+            from[j] = x + fnn_min(plane + j, planes - 1) * n;
+            sums[j] = NAME(load_or_zero)(from[j] + whole, rest);
+        }
+        for (ptrdiff_t i = 0; i < whole; i += LANES)
+            _Pragma("GCC unroll 16") for (int j = 0; j < LANES; j++) sums[j] += NAME(load)(from[j] + i);
+        NAME(v) means = NAME(add_up)(sums) / ((REAL)g->in_h * (REAL)g->in_w);
+        if (planes - plane >= LANES)
+            NAME(store)(y + plane, means);
+        else
+            NAME(store_few)(y + plane, planes - plane, means);
+    }
+}
+
 static void NAME(avg_pool2d)(const fnn_pool2d *g, ptrdiff_t planes, ptrdiff_t p0, ptrdiff_t p1, int include_pad,
                              const REAL *x, REAL *y)
 {
-    if (!fnn_is_global(g) && NAME(strips_fit)(g)) {
+    if (fnn_is_global(g) && p0 < p1)
+        NAME(avg_global)(g, planes, x, y);
+    else if (NAME(strips_fit)(g))
         NAME(avg_strips)(g, planes, p0, p1, include_pad, x, y);
-        return;
-    }
-    for (ptrdiff_t i = 0; i < planes; i++)
-        NAME(avg_windows)(g, p0, p1, include_pad, x + i * g->in_h * g->in_w, y + i * g->out_h * g->out_w);
+    else
+        for (ptrdiff_t i = 0; i < planes; i++)
+            NAME(avg_windows)(g, p0, p1, include_pad, x + i * g->in_h * g->in_w, y + i * g->out_h * g->out_w);
 }
 
 static void NAME(avg_scatter)(const fnn_pool2d *g, ptrdiff_t h0, ptrdiff_t h1, int include_pad, const REAL *dy,

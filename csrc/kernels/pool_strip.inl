@@ -1,176 +1,27 @@
-/* Pooling by strips of windows: first the winner of each window's row, then the winners of the rows meet. In that order
- * ties and NaNs fall as the definition wants. */
-#define STRIP_LINES 64
-
-typedef struct {
-    const fnn_pool2d *g;
-    NAME(strip) strip;
-    ptrdiff_t q, n;     /* the first window, and how many are wanted */
-    ptrdiff_t top, p0, p1; /* the row of the first line, and the rows of windows */
-    int include_pad, tap_bytes;
-    NAME(vi) first; /* each window's first tap of a row that lies on the image */
-    NAME(v) width;  /* how many pixels of a row each window's mean counts */
-    int is_power;   /* of two: each of these widths */
-    ptrdiff_t height; /* of the row of windows that was stored last, or 0 */
-    NAME(v) count, share; /* of its means, and 1 / count */
-    NAME(v) value[STRIP_LINES];
-    NAME(vi) tap[STRIP_LINES];
-} NAME(pooling);
-
-/* The next one against the winner of all before it, or its part of the sum. */
-INLINE void NAME(pool_meet)(int mode, int with_taps, NAME(winner) *best, NAME(winner) next)
-{
-    if (mode == FNN_POOL_MEAN)
-        best->value += next.value;
-    else if (mode == FNN_POOL_EXACT_MAX)
-        NAME(meet)(best, next.value, next.tap);
-    else if (with_taps)
-        NAME(meet_number)(best, next.value, next.tap);
-    else
-        best->value = NAME(larger)(next.value, best->value);
-}
-
-/* `stride` taps of a row, from `tap` on, meet. Where taps do not overlap, *zero becomes NaN for what is not finite. */
-INLINE void NAME(pool_taps)(int mode, int with_taps, int stride, ptrdiff_t tap, ptrdiff_t kernel,
-                            const NAME(strip) *strip, NAME(vi) first, const REAL *row, NAME(winner) *best,
-                            NAME(v) *zero)
-{
-    NAME(v) fill = {0}, taps[STRIP_STRIDE];
-    if (mode == FNN_POOL_MAX) fill = NAME(broadcast)(REAL_BYTES == 4 ? -(REAL)FLT_MAX : -(REAL)DBL_MAX);
-    if (mode == FNN_POOL_EXACT_MAX) fill = NAME(broadcast)(-(REAL)INFINITY);
-    NAME(load_taps)(stride, strip, tap, row, fill, taps);
-    _Pragma("GCC unroll 4") for (int i = 0; i < (stride > 1 ? stride : 1); i++) {
-        if (tap + i >= kernel) break;
-        if (mode == FNN_POOL_MAX && stride > 1) *zero += taps[i] * 0;
-        NAME(winner) next = {taps[i], {0}};
-        if (with_taps) next.tap = tap + i == 0 ? first : NAME(broadcast_int)((INT)(tap + i));
-        if (tap + i == 0)
-            *best = next;
-        else
-            NAME(pool_meet)(mode, with_taps, best, next);
-    }
-}
-
-/* The winners, or the sums, of one row under the windows; `fixed`: the kernel if its loop is to be unrolled, else 0. */
-INLINE NAME(winner) NAME(pool_line)(int mode, int with_taps, int stride, int fixed, ptrdiff_t kernel,
-                                    const NAME(strip) *strip, NAME(vi) first, const REAL *row, NAME(v) *zeros)
-{
-    NAME(v) zero = {0};
-    NAME(winner) best = {{0}, {0}};
-    ptrdiff_t step = stride > 1 ? stride : 1;
-    _Pragma("GCC unroll 4") for (int tap = 0; tap < fixed; tap += (int)step)
-        NAME(pool_taps)(mode, with_taps, stride, tap, fixed, strip, first, row, &best, &zero);
-    for (ptrdiff_t tap = 0; fixed == 0 && tap < kernel; tap += step)
-        NAME(pool_taps)(mode, with_taps, stride, tap, kernel, strip, first, row, &best, &zero);
-    *zeros += zero; /* one addition a row: a chain of them takes time */
-    return best;
-}
-
-INLINE NAME(v) NAME(pool_lines)(int mode, int with_taps, int stride, NAME(pooling) *pool, ptrdiff_t n, const REAL *row)
-{
-    NAME(v) zeros = {0};
-    for (ptrdiff_t i = 0; i < n; i++, row += pool->g->in_w) {
-        NAME(winner) best = NAME(pool_line)(mode, with_taps, stride, 0, pool->g->kernel_w, &pool->strip, pool->first,
-                                            row, &zeros);
-        pool->value[i] = best.value;
-        if (with_taps) pool->tap[i] = best.tap;
-    }
-    return zeros;
-}
-
-/* Returns NaNs where the lines have to be done again by EXACT_MAX. */
-INLINE NAME(v) NAME(pool_lines_of)(int mode, int with_taps, NAME(pooling) *pool, ptrdiff_t n, const REAL *row)
-{
-    switch (NAME(strip_stride)(pool->g)) {
-    case 1: return NAME(pool_lines)(mode, with_taps, 1, pool, n, row);
-    case 2: return NAME(pool_lines)(mode, with_taps, 2, pool, n, row);
-    case 3: return NAME(pool_lines)(mode, with_taps, 3, pool, n, row);
-    case 4: return NAME(pool_lines)(mode, with_taps, 4, pool, n, row);
-    default: return NAME(pool_lines)(mode, with_taps, 0, pool, n, row);
-    }
-}
-
-INLINE void NAME(store_taps)(char *taps, int tap_bytes, ptrdiff_t at, ptrdiff_t n, NAME(vi) tap)
-{
-    typedef uint8_t bytes __attribute__((vector_size(LANES)));
-    typedef int32_t ints __attribute__((vector_size(4 * LANES)));
-    if (tap_bytes == 1) {
-        bytes few = __builtin_convertvector(tap, bytes);
-        if (n == LANES)
-            memcpy(taps + at, &few, LANES);
-        else
-            memcpy(taps + at, &few, n);
-    } else {
-        ints few = __builtin_convertvector(tap, ints);
-        memcpy(taps + 4 * at, &few, 4 * n);
-    }
-}
-
-/* The winner, or the sum, of rows r0..r1-1 of windows; `line` is that of row r0. */
-INLINE NAME(winner) NAME(meet_lines)(int mode, int with_taps, const NAME(pooling) *pool, ptrdiff_t r0, ptrdiff_t r1,
-                                     ptrdiff_t kernel_w, ptrdiff_t line, ptrdiff_t step)
-{
-    NAME(winner) best = {pool->value[line], {0}};
-    if (with_taps) best.tap = pool->tap[line] + (INT)(r0 * kernel_w);
-    for (ptrdiff_t r = r0 + 1; r < r1; r++) {
-        line += step;
-        NAME(winner) next = {pool->value[line], {0}};
-        if (with_taps) next.tap = pool->tap[line] + (INT)(r * kernel_w);
-        NAME(pool_meet)(mode, with_taps, &best, next);
-    }
-    return best;
-}
-
-/* What a row of windows comes to. y, taps: of the plane; y_end: of all that is to be written. */
-INLINE void NAME(store_windows)(int mode, int with_taps, NAME(pooling) *pool, ptrdiff_t p, NAME(winner) best,
-                                REAL *y, const REAL *y_end, char *taps)
-{
-    ptrdiff_t at = p * pool->g->out_w + pool->q;
-    if (mode == FNN_POOL_MEAN) {
-        ptrdiff_t height = fnn_mean_height(pool->g, p, pool->include_pad);
-        if (height != pool->height) {
-            pool->height = height;
-            pool->count = pool->width * (REAL)height;
-            pool->share = 1 / pool->count;
-        }
-        best.value = pool->is_power && fnn_is_power(height) ? best.value * pool->share : best.value / pool->count;
-    }
-    NAME(store_strip)(y + at, pool->n, y_end, best.value);
-    if (with_taps)
-        NAME(store_taps)(taps, pool->tap_bytes, at, y_end - (y + at) >= LANES ? LANES : pool->n, best.tap);
-}
-
-/* The windows whose rows' winners stand in the lines. */
-INLINE void NAME(pool_windows)(int mode, int with_taps, NAME(pooling) *pool, REAL *y, const REAL *y_end,
-                               char *taps)
-{
-    const fnn_pool2d *g = pool->g;
-    for (ptrdiff_t p = pool->p0; p < pool->p1; p++) {
-        fnn_span rows = fnn_rows(g, p);
-        NAME(winner) best = NAME(meet_lines)(mode, with_taps, pool, rows.low, rows.high, g->kernel_w,
-                                             rows.start + rows.low * g->dilation_h - pool->top, g->dilation_h);
-        NAME(store_windows)(mode, with_taps, pool, p, best, y, y_end, taps);
-    }
-}
+/* Pooling by strips of windows, from the rows' winners of pool_line.inl, or with loops of their own. */
 
 /* Small square windows over finite numbers: the rows' winners stay in registers, and so does what is copied from pool,
  * since the compiler takes it that a store to y may change what pool points to. */
 INLINE NAME(v) NAME(pool_square)(int mode, int with_taps, int kernel, int stride, NAME(pooling) *pool, const REAL *x,
                               REAL *y, const REAL *y_end, char *taps)
 {
-    const ptrdiff_t in_h = pool->g->in_h, in_w = pool->g->in_w, p0 = pool->p0, p1 = pool->p1;
+    const ptrdiff_t in_h = pool->g->in_h, in_w = pool->g->in_w, out_w = pool->g->out_w, n = pool->n;
+    const ptrdiff_t p0 = pool->p0, p1 = pool->p1;
+    const int tap_bytes = pool->tap_bytes;
     const int kept = kernel - stride; /* rows that a window shares with the next one */
-    const NAME(vi) first = with_taps ? pool->first : (NAME(vi)){0};
-    NAME(strip) strip = {.start = pool->strip.start, .dilation = 1, .is_inside = pool->strip.is_inside};
-    NAME(winner) line[3] = {{{0}, {0}}}, none = {{0}, {0}};
+    const NAME(vi) first = with_taps ? (NAME(vi))NAME(strip_order)(stride, (NAME(v))pool->first) : (NAME(vi)){0};
+    NAME(strip) strip = {.start = pool->strip.start, .dilation = 1, .is_inside = pool->strip.is_inside,
+                         .has_room = pool->strip.has_room};
+    NAME(winner) line[5] = {{{0}, {0}}}, none = {{0}, {0}};
     NAME(v) zeros = {0};
     if (mode == FNN_POOL_MAX) none.value = NAME(broadcast)(-(REAL)INFINITY);
-    _Pragma("GCC unroll 4") for (int i = 0; i < (kernel + stride - 1) / stride * stride; i++)
+    _Pragma("GCC unroll 5") for (int i = 0; i < (kernel + stride - 1) / stride * stride; i++)
         strip.inside[i] = pool->strip.inside[i];
     ptrdiff_t p = p0 - (kept + stride - 1) / stride, h = p * stride - pool->g->pad_h;
     const REAL *row = x + h * in_w;
-    for (; p < p1; p++, h += stride, row += stride * in_w) {
-        _Pragma("GCC unroll 3") for (int r = 0; r < kernel; r++) {
+    REAL *to = y + p * out_w + pool->q;
+    for (; p < p1; p++, h += stride, row += stride * in_w, to += out_w) {
+        _Pragma("GCC unroll 5") for (int r = 0; r < kernel; r++) {
             if (r < kept)
                 line[r] = line[r + stride];
             else if (h + r < 0 || h + r >= in_h)
@@ -181,18 +32,69 @@ INLINE NAME(v) NAME(pool_square)(int mode, int with_taps, int kernel, int stride
         }
         if (p < p0) continue;
         NAME(winner) best = line[0];
-        _Pragma("GCC unroll 3") for (int r = 1; r < kernel; r++) {
+        _Pragma("GCC unroll 5") for (int r = 1; r < kernel; r++) {
             NAME(winner) next = {line[r].value, {0}};
             if (with_taps) next.tap = line[r].tap + (INT)(r * kernel);
             NAME(pool_meet)(mode, with_taps, &best, next);
         }
-        NAME(store_windows)(mode, with_taps, pool, p, best, y, y_end, taps);
+        best.value = NAME(strip_order)(stride, best.value);
+        if (with_taps) best.tap = (NAME(vi))NAME(strip_order)(stride, (NAME(v))best.tap);
+        if (mode == FNN_POOL_MAX) {
+            NAME(store_strip)(to, n, y_end, best.value);
+            if (with_taps)
+                NAME(store_taps)(taps, tap_bytes, to - y, y_end - to >= LANES ? LANES : n, best.tap);
+        } else
+            NAME(store_windows)(mode, with_taps, pool, p, best, y, y_end, taps);
     }
     return zeros;
 }
 
-INLINE void NAME(pool_strip)(int mode, int with_taps, NAME(pooling) *pool, ptrdiff_t bottom, const REAL *x, REAL *y,
-                             const REAL *y_end, char *taps)
+/* Windows of 2x2 or 3x3 side by side, inside the image: rows of pixels meet as they lie, whole windows are picked from
+ * them in the end, since picking costs most where vectors are short. Up to kernel - 1 pixels past the last window are
+ * read. */
+INLINE NAME(v) NAME(pool_apart)(int mode, int kernel, NAME(pooling) *pool, const REAL *x, REAL *y, const REAL *y_end)
+{
+    const ptrdiff_t in_w = pool->g->in_w, out_w = pool->g->out_w, p1 = pool->p1, n = pool->n;
+    NAME(v) zeros = {0};
+    const REAL *row = x + pool->p0 * kernel * in_w + pool->strip.start;
+    REAL *to = y + pool->p0 * out_w + pool->q;
+    for (ptrdiff_t p = pool->p0; p < p1; p++, to += out_w) {
+        NAME(winner) met[3], best = {{0}, {0}};
+        NAME(v) zero = {0};
+        _Pragma("GCC unroll 3") for (int r = 0; r < kernel; r++, row += in_w)
+            _Pragma("GCC unroll 3") for (int i = 0; i < kernel; i++) {
+                NAME(winner) line = {NAME(load)(row + i * LANES), {0}};
+                if (mode == FNN_POOL_MAX) zero += line.value * 0;
+                _Pragma("GCC unroll 3") for (int s = 1; s < kernel; s++)
+                    NAME(pool_meet)(mode, 0, &line, (NAME(winner)){NAME(load)(row + i * LANES + s), {0}});
+                if (r == 0)
+                    met[i] = line;
+                else
+                    NAME(pool_meet)(mode, 0, &met[i], line);
+            }
+        zeros += zero;
+        best.value = kernel == 2 ? NAME(even)(met[0].value, met[1].value)
+                                 : NAME(third_0)(met[0].value, met[1].value, met[2].value);
+        if (mode == FNN_POOL_MAX)
+            NAME(store_strip)(to, n, y_end, best.value);
+        else
+            NAME(store_windows)(mode, 0, pool, p, best, y, y_end, NULL);
+    }
+    return zeros;
+}
+
+/* Whether pool_apart takes the strip: with vectors of 32 bytes, where it was measured to pay. `room`: pixels from x on
+ * that may be read. */
+INLINE int NAME(pools_apart)(const NAME(pooling) *pool, ptrdiff_t room)
+{
+    const fnn_pool2d *g = pool->g;
+    ptrdiff_t past = (pool->p1 * g->kernel_h - 1) * g->in_w + pool->strip.start + g->kernel_w * (LANES + 1) - 1;
+    return FNN_VEC_BYTES == 32 && pool->strip.is_inside && g->kernel_w == g->stride_w && g->dilation_w == 1 &&
+           g->pad_h == 0 && pool->p1 * g->kernel_h <= g->in_h && past <= room;
+}
+
+INLINE void NAME(pool_strip)(int mode, int with_taps, NAME(pooling) *pool, ptrdiff_t bottom, const REAL *x,
+                             ptrdiff_t room, REAL *y, const REAL *y_end, char *taps)
 {
     const fnn_pool2d *g = pool->g;
     ptrdiff_t kernel = g->kernel_w == g->kernel_h && g->dilation_h == 1 && g->stride_h == g->stride_w ? g->kernel_w : 0;
@@ -202,10 +104,16 @@ INLINE void NAME(pool_strip)(int mode, int with_taps, NAME(pooling) *pool, ptrdi
     NAME(v) zeros;
     if (mode != FNN_POOL_EXACT_MAX && kernel == 3 && stride == 1) {
         zeros = NAME(pool_square)(mode, with_taps, 3, 1, pool, x, y, y_end, taps);
+    } else if (mode != FNN_POOL_EXACT_MAX && !with_taps && kernel == 2 && NAME(pools_apart)(pool, room)) {
+        zeros = NAME(pool_apart)(mode, 2, pool, x, y, y_end);
     } else if (mode != FNN_POOL_EXACT_MAX && kernel == 2 && stride == 2) {
         zeros = NAME(pool_square)(mode, with_taps, 2, 2, pool, x, y, y_end, taps);
     } else if (mode != FNN_POOL_EXACT_MAX && kernel == 3 && stride == 2) {
         zeros = NAME(pool_square)(mode, with_taps, 3, 2, pool, x, y, y_end, taps);
+    } else if (mode == FNN_POOL_MAX && kernel == 5 && stride == 1 && FNN_VEC_BYTES > 16) {
+        zeros = NAME(pool_square)(mode, with_taps, 5, 1, pool, x, y, y_end, taps);
+    } else if (mode == FNN_POOL_MAX && !with_taps && kernel == 3 && NAME(pools_apart)(pool, room)) {
+        zeros = NAME(pool_apart)(mode, 3, pool, x, y, y_end);
     } else {
         zeros = NAME(pool_lines_of)(mode, with_taps, pool, n, row);
         NAME(pool_windows)(mode, with_taps, pool, y, y_end, taps);
@@ -227,6 +135,8 @@ INLINE void NAME(pool_by_strips)(int mode, int with_taps, const fnn_pool2d *g, p
 {
     NAME(pooling) pool = {.g = g, .include_pad = include_pad, .tap_bytes = tap_bytes};
     ptrdiff_t reach = (g->kernel_h - 1) * g->dilation_h + 1, in = g->in_h * g->in_w, out = g->out_h * g->out_w;
+    pool.whole_p0 = (g->pad_h + g->stride_h - 1) / g->stride_h;
+    pool.whole_p1 = fnn_floor_div(g->in_h + g->pad_h - reach, g->stride_h) + 1;
     ptrdiff_t lines = fnn_max(fnn_min(STRIP_PIXELS / g->in_w, STRIP_LINES), reach);
     ptrdiff_t np = fnn_min(g->out_h, (lines - reach) / g->stride_h + 1);
     ptrdiff_t some = np == g->out_h ? fnn_max(1, STRIP_PIXELS / in) : 1; /* planes together */
@@ -242,7 +152,7 @@ INLINE void NAME(pool_by_strips)(int mode, int with_taps, const fnn_pool2d *g, p
             int is_exact = mode == FNN_POOL_MAX && NAME(strip_stride)(g) <= 1 &&
                            !NAME(is_finite)(fnn_min(band, x + planes * in - first), first);
             for (ptrdiff_t strip = strips - 1; strip >= 0; strip--) {
-                pool.q = strip * LANES;
+                pool.q = NAME(strip_start)(g, strip);
                 pool.n = fnn_min(LANES, g->out_w - pool.q);
                 NAME(set_strip)(g, pool.q, &pool.strip);
                 pool.is_power = 1;
@@ -258,11 +168,14 @@ INLINE void NAME(pool_by_strips)(int mode, int with_taps, const fnn_pool2d *g, p
                 }
                 for (ptrdiff_t i = plane; i < fnn_min(plane + some, planes); i++) {
                     char *own_taps = taps + i * out * tap_bytes;
+                    ptrdiff_t room = (planes - i) * in;
+                    pool.strip.has_room = NAME(has_room)(&pool.strip, i, planes, in);
                     if (is_exact)
-                        NAME(pool_strip)(FNN_POOL_EXACT_MAX, with_taps, &pool, bottom, x + i * in, y + i * out, y_end,
-                                         own_taps);
+                        NAME(pool_strip)(FNN_POOL_EXACT_MAX, with_taps, &pool, bottom, x + i * in, room, y + i * out,
+                                         y_end, own_taps);
                     else
-                        NAME(pool_strip)(mode, with_taps, &pool, bottom, x + i * in, y + i * out, y_end, own_taps);
+                        NAME(pool_strip)(mode, with_taps, &pool, bottom, x + i * in, room, y + i * out, y_end,
+                                         own_taps);
                 }
             }
         }
