@@ -33,16 +33,8 @@ from ._rnn_net cimport (
 )
 from ._rnn_plan cimport BY_ROWS, Plan, plan_backward
 from ._rnn_tiles cimport Panels, lay_out_panels, pack_panels, panel_cols, times_panel
-from ._rnn_weights cimport (
-    Weights,
-    WeightsShare,
-    add_parts,
-    add_to_weights,
-    lay_out_weights,
-    lay_out_weights_share,
-    weight_uses,
-    x_gradient,
-)
+from ._rnn_weights cimport Weights, WeightsShare, add_parts, add_to_weights
+from ._rnn_weights cimport lay_out_weights, lay_out_weights_share, weight_uses, x_gradient
 from ._runtime cimport real
 
 cdef enum:
@@ -118,10 +110,15 @@ cdef size_t lay_out(Backward *job, Net *net, const Plan *plan, size_t at, real *
 
 
 cdef Py_ssize_t share_size(const Backward *job, const Net *net, int team, real *dtype) noexcept nogil:
+    """Of the largest share."""
     cdef Share share
-    cdef size_t end = 0
-    lay_out_share(job, net, &share, 0, team, &end, dtype)   # the first thread's is the largest
-    return round_up(end, PAGE)
+    cdef size_t end, most = 0
+    cdef int id
+    for id in range(team):
+        end = 0
+        lay_out_share(job, net, &share, id, team, &end, dtype)
+        most = max(most, end)
+    return round_up(most, PAGE)
 
 
 cdef void lay_out_share(const Backward *job, const Net *net, Share *share, int id, int team, size_t *at,
