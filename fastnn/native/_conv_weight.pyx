@@ -4,8 +4,8 @@ x is read tap by tap from a padded copy, the channels being the rows of a tile; 
 are too few channels to fill a tile, the taps of all of them are gathered from the copy to rows of a panel.
 
 Blocks of pixels are summed on their own, then added up in their order. Where the weights alone are too few to keep
-many threads busy, the blocks fall into parts, as many as the shapes say, whose sums are added up in their order: no
-bit depends on the threads.
+many threads busy, and pixels are many, the blocks fall into parts, as many as the shapes say, whose sums are added up
+in their order: no bit depends on the threads.
 """
 
 from cython.parallel cimport prange
@@ -13,7 +13,7 @@ from libc.string cimport memset
 
 from ._convolve cimport Convolution
 from ._im2col cimport Band, copy_band, is_plain, set_band, split_pixels, tap_offsets
-from ._kernels cimport col_sum, gather, gemm, igemm, lanes, pack_t, round_up, tile_width
+from ._kernels cimport col_sum, gather, gemm, igemm, lanes, pack_t, pack_t_apart, round_up, tile_width
 from ._runtime cimport (FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn_share, fnn_share_out, gemm_ns, real,
                         threads_for)
 
@@ -23,6 +23,7 @@ cdef enum:
     COPY_BYTES = 1 << 18    # of a task's copy, roughly
     TASKS = 16              # at least so many should be there for the threads
     TASK_TAPS = 64          # of a task, at least
+    PART_PIXELS = 1024      # of a part, at least: fewer cost less than it costs to hand their sums on
     FEW_CHANNELS = 5        # so few do not fill a tile
 
 cdef enum Source:
@@ -86,14 +87,16 @@ cdef int convolve_weight(const Convolution *conv, const real *dy, const real *x,
         bias_sums = NULL
     blocks = (conv.rows + lanes(sizeof(real)) - 1) // lanes(sizeof(real)) if dweight != NULL else 0
     if plan.threads == 1:
-        weight_tasks(conv, &plan, 0, dy, x, sums, bias_sums, scratch)
-        for task in range(conv.groups * blocks):
-            write_weights(conv, &plan, task // blocks, task % blocks * lanes(sizeof(real)), sums, dweight)
+        weight_tasks(conv, &plan, 0, dy, x, sums, bias_sums, dweight, scratch)
+        if plan.parts > 1:
+            for task in range(conv.groups * blocks):
+                add_parts(conv, &plan, task // blocks, task % blocks * lanes(sizeof(real)), sums, dweight)
     else:
         for worker in prange(plan.threads, num_threads=plan.threads, schedule="static"):
-            weight_tasks(conv, &plan, worker, dy, x, sums, bias_sums, scratch + worker * scratch_size)
-        for task in prange(conv.groups * blocks, num_threads=plan.threads, schedule="static"):
-            write_weights(conv, &plan, task // blocks, task % blocks * lanes(sizeof(real)), sums, dweight)
+            weight_tasks(conv, &plan, worker, dy, x, sums, bias_sums, dweight, scratch + worker * scratch_size)
+        if plan.parts > 1:
+            for task in prange(conv.groups * blocks, num_threads=plan.threads, schedule="static"):
+                add_parts(conv, &plan, task // blocks, task % blocks * lanes(sizeof(real)), sums, dweight)
     if dbias != NULL:
         for task in range(conv.groups):
             write_bias(conv, &plan, task, bias_sums, dbias)
@@ -115,7 +118,8 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize, bi
     plan.filters = round_up(conv.rows, lanes(<int>itemsize))
 
     units = conv.groups * max(<Py_ssize_t>1, conv.channels * kernel // TASK_TAPS)
-    plan.parts = max(<Py_ssize_t>1, min((TASKS + units - 1) // units, plan.bands * plan.image_blocks))
+    plan.parts = min((TASKS + units - 1) // units, plan.bands * plan.image_blocks)
+    plan.parts = max(<Py_ssize_t>1, min(plan.parts, conv.images * pixels // PART_PIXELS))
     threads = threads_for(gemm_ns(work), plan.parts * conv.groups * max(<Py_ssize_t>1, conv.channels))
     plan.channels = conv.channels if weights else 0
     plan.tasks_c = 1
@@ -146,21 +150,21 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize, bi
 
 
 cdef void weight_tasks(const Convolution *conv, const Plan *plan, Py_ssize_t worker, const real *dy, const real *x,
-                       real *sums, real *bias_sums, real *scratch) noexcept nogil:
+                       real *sums, real *bias_sums, real *dweight, real *scratch) noexcept nogil:
     cdef Py_ssize_t task = fnn_next_task(plan.shares, plan.threads, worker)
     while task >= 0:
-        weight_task(conv, plan, task, dy, x, sums, bias_sums, scratch)
+        weight_task(conv, plan, task, dy, x, sums, bias_sums, dweight, scratch)
         task = fnn_next_task(plan.shares, plan.threads, worker)
 
 
 cdef void weight_task(const Convolution *conv, const Plan *plan, Py_ssize_t task, const real *dy, const real *x,
-                      real *sums, real *bias_sums, real *scratch) noexcept nogil:
+                      real *sums, real *bias_sums, real *dweight, real *scratch) noexcept nogil:
     """One part of the sum, for some channels of a group."""
     cdef Py_ssize_t c0 = task % plan.tasks_c * plan.channels, group = task // plan.tasks_c % conv.groups
     cdef Py_ssize_t part = task // (plan.tasks_c * conv.groups), bands = plan.bands * plan.image_blocks
     cdef Py_ssize_t channels = min(plan.channels, conv.channels - c0), kernel = conv.h.taps * conv.w.taps
     cdef Py_ssize_t band = bands * part // plan.parts, end = bands * (part + 1) // plan.parts
-    cdef Py_ssize_t row, rows, image, images, pixel, pixels, n
+    cdef Py_ssize_t row, rows, image, images, pixel, pixels, n, k
     cdef Py_ssize_t *pieces = <Py_ssize_t *>scratch
     cdef real *copy = <real *>(pieces + 2 * plan.pixels)
     cdef real *panel = copy + plan.copy
@@ -191,6 +195,10 @@ cdef void weight_task(const Convolution *conv, const Plan *plan, Py_ssize_t task
             first = False
             pixel += n
         band += 1
+    if plan.parts == 1:
+        for k in range((conv.rows + lanes(sizeof(real)) - 1) // lanes(sizeof(real)) if channels > 0 else 0):
+            write_weights(conv, plan, group, k * lanes(sizeof(real)), c0 * kernel, channels * kernel,
+                          sums + k * lanes(sizeof(real)), dweight)
 
 
 cdef void transpose(const Convolution *conv, const Plan *plan, Py_ssize_t band_pixels, Py_ssize_t pixel, Py_ssize_t n,
@@ -262,17 +270,24 @@ cdef void multiply_taps(const Plan *plan, Py_ssize_t kernel, Py_ssize_t channels
               sums + t * plan.filters, kernel * plan.filters)
 
 
-cdef void write_weights(const Convolution *conv, const Plan *plan, Py_ssize_t group, Py_ssize_t k, real *sums,
-                        real *dweight) noexcept nogil:
-    """The parts of a vector of filters added up, and transposed to dweight."""
+cdef void add_parts(const Convolution *conv, const Plan *plan, Py_ssize_t group, Py_ssize_t k, real *sums,
+                    real *dweight) noexcept nogil:
+    """The parts of a vector of filters."""
     cdef Py_ssize_t taps = conv.channels * conv.h.taps * conv.w.taps, part, t, j
     cdef real *total = sums + group * taps * plan.filters + k
     for part in range(1, plan.parts):
         for t in range(taps):
             for j in range(lanes(sizeof(real))):
                 total[t * plan.filters + j] += total[part * plan.part_sums + t * plan.filters + j]
-    pack_t(min(<Py_ssize_t>lanes(sizeof(real)), conv.rows - k), taps, taps, total, plan.filters,
-           dweight + (group * conv.rows + k) * taps)
+    write_weights(conv, plan, group, k, 0, taps, total, dweight)
+
+
+cdef void write_weights(const Convolution *conv, const Plan *plan, Py_ssize_t group, Py_ssize_t k, Py_ssize_t first,
+                        Py_ssize_t taps, const real *sums, real *dweight) noexcept nogil:
+    """Some taps of a vector of filters, transposed to dweight."""
+    cdef Py_ssize_t whole = conv.channels * conv.h.taps * conv.w.taps
+    pack_t_apart(min(<Py_ssize_t>lanes(sizeof(real)), conv.rows - k), taps, taps, sums, plan.filters,
+                 dweight + (group * conv.rows + k) * whole + first, whole)
 
 
 cdef void write_bias(const Convolution *conv, const Plan *plan, Py_ssize_t group, const real *bias_sums,
