@@ -38,6 +38,9 @@ cdef int matmul_batch(Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k
     while (row_blocks * panels * batch < 4 * threads and row_blocks * panels * batch % threads != 0
            and m >= 32 * row_blocks):
         row_blocks += 1
+    # Tall products by rows alone: a thread packs all of b, but reads its own part of a, and no line of c is shared.
+    if batch == 1 and threads > 1 and m >= max(n, <Py_ssize_t>(16 * threads)):
+        row_blocks = threads
     rows = (m + row_blocks - 1) // row_blocks
     scratch = <real *>fnn_alloc(threads * panel_size * sizeof(real))
     if scratch == NULL:
@@ -49,8 +52,8 @@ cdef int matmul_batch(Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k
                         init, init_rs, init_cs, c + item * c_bs, c_rs, scratch)
     else:
         for task in prange(batch * panels * row_blocks, num_threads=threads, schedule="static"):
-            item, row = task // (panels * row_blocks), task % row_blocks * rows
-            col = task // row_blocks % panels * width
+            item, row = task // (panels * row_blocks), task // panels % row_blocks * rows
+            col = task % panels * width
             matmul_task(row, min(rows, m - row), col, min(width, n - col), k, a + item * a_bs, a_rs, a_cs,
                         b + item * b_bs, b_ks, b_cs, init, init_rs, init_cs, c + item * c_bs, c_rs,
                         scratch + threadid() * panel_size)
