@@ -1,41 +1,39 @@
 /* What follows the products of a recurrent step. Each function is the only place of its arithmetic, so that it rounds
  * the same way for every tile, split and mode. Vectors of fewer than LANES units are loaded and stored in part. */
-#if FNN_VEC_BYTES == 64 && REAL_BYTES == 4
-#define LOAD_SOME(p, n) _mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), p)
-#define STORE_SOME(p, n, x) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1), x)
-#elif FNN_VEC_BYTES == 64
-#define LOAD_SOME(p, n) _mm512_maskz_loadu_pd((__mmask8)((1u << (n)) - 1), p)
-#define STORE_SOME(p, n, x) _mm512_mask_storeu_pd(p, (__mmask8)((1u << (n)) - 1), x)
-#endif
-
+#if FNN_VEC_BYTES > 16
 INLINE NAME(v) NAME(load_part)(const REAL *p, ptrdiff_t n)
 {
     if (n >= LANES) return NAME(load)(p);
-#ifdef LOAD_SOME
-    return LOAD_SOME(p, n);
-#else
-    REAL part[LANES] = {0};
-    for (ptrdiff_t i = 0; i < n; i++) part[i] = p[i];
-    return NAME(load)(part);
-#endif
+    return NAME(load_lanes)(p, NAME(lanes_between)(0, n), (NAME(v)){0});
 }
 
 INLINE void NAME(store_part)(REAL *p, ptrdiff_t n, NAME(v) x)
 {
     if (n >= LANES) NAME(store)(p, x);
-#ifdef STORE_SOME
-    else STORE_SOME(p, n, x);
+    else NAME(store_few)(p, n, x);
+}
 #else
+INLINE NAME(v) NAME(load_part)(const REAL *p, ptrdiff_t n)
+{
+    if (n >= LANES) return NAME(load)(p);
+    REAL part[LANES] = {0};
+    for (ptrdiff_t i = 0; i < n; i++) part[i] = p[i];
+    return NAME(load)(part);
+}
+
+INLINE void NAME(store_part)(REAL *p, ptrdiff_t n, NAME(v) x)
+{
+    if (n >= LANES) NAME(store)(p, x);
     else
         for (ptrdiff_t i = 0; i < n; i++) p[i] = x[i];
-#endif
 }
-#undef LOAD_SOME
-#undef STORE_SOME
+#endif
 
 /* Vectors of units that are worked on side by side, as many as the registers hold: those of a row, then those of the
  * next; where they do not come out even the last one is done twice. */
-#define SIDE (FNN_VEC_BYTES == 64 ? 2 : 1)
+#define SIDE (FNN_VEC_BYTES >= 32 ? 2 : 1)
+#define AT_ONCE (FNN_VEC_BYTES == 64 ? 3 * SIDE : 2) /* sigmoids */
+#define RNN_SIDE (FNN_VEC_BYTES == 64 ? 4 : 2)
 #define EACH(n) _Pragma("GCC unroll 4") for (int i = 0; i < (n); i++)
 
 INLINE void NAME(next_place)(ptrdiff_t *r, ptrdiff_t *u, ptrdiff_t rows, ptrdiff_t units, int is_last)
@@ -54,21 +52,27 @@ INLINE NAME(v) NAME(product)(NAME(v) x, NAME(v) y)
     return xy;
 }
 
+INLINE void NAME(all_sigmoids)(int count, NAME(v) *x)
+{
+    _Pragma("GCC unroll 4") for (int i = 0; i < count; i += AT_ONCE)
+        NAME(sigmoids)(count - i < AT_ONCE ? count - i : AT_ONCE, x + i);
+}
+
 static void NAME(rnn_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, int relu, const REAL *tile,
                             ptrdiff_t tile_rs, REAL *y)
 {
     for (ptrdiff_t r = 0, u = 0; r < rows;) {
-        ptrdiff_t at[2 * SIDE], count[2 * SIDE];
-        NAME(v) a[2 * SIDE];
-        EACH(2 * SIDE) {
+        ptrdiff_t at[RNN_SIDE], count[RNN_SIDE];
+        NAME(v) a[RNN_SIDE];
+        EACH(RNN_SIDE) {
             a[i] = NAME(load)(tile + r * tile_rs + u);
             at[i] = r * hidden + u;
             count[i] = units - u;
-            NAME(next_place)(&r, &u, rows, units, i == 2 * SIDE - 1);
+            NAME(next_place)(&r, &u, rows, units, i == RNN_SIDE - 1);
         }
-        if (relu) EACH(2 * SIDE) a[i] = NAME(select)(a[i] <= 0, NAME(broadcast)(0), a[i]);
-        else NAME(tanhs)(2 * SIDE, a);
-        EACH(2 * SIDE) NAME(store_part)(y + at[i], count[i], a[i]);
+        if (relu) EACH(RNN_SIDE) a[i] = NAME(select)(a[i] <= 0, NAME(broadcast)(0), a[i]);
+        else NAME(tanhs)(RNN_SIDE, a);
+        EACH(RNN_SIDE) NAME(store_part)(y + at[i], count[i], a[i]);
     }
 }
 
@@ -87,8 +91,7 @@ static void NAME(lstm_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, 
             c_new[i] = NAME(load_part)(c + by_place[i], count[i]);
             NAME(next_place)(&r, &u, rows, units, i == SIDE - 1);
         }
-        NAME(sigmoids)(SIDE == 1 ? 2 : 3 * SIDE, ifo);
-        if (SIDE == 1) NAME(sigmoids)(1, ifo + 2);
+        NAME(all_sigmoids)(3 * SIDE, ifo);
         NAME(tanhs)(SIDE, g);
         EACH(SIDE) h_new[i] = c_new[i] = ifo[3 * i + 1] * c_new[i] + NAME(product)(ifo[3 * i], g[i]);
         NAME(tanhs)(SIDE, h_new);
@@ -122,7 +125,7 @@ static void NAME(gru_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, c
             h_new[i] = NAME(load_part)(h_prev + at[i], count[i]);
             NAME(next_place)(&r, &u, rows, units, i == SIDE - 1);
         }
-        NAME(sigmoids)(2 * SIDE, rz);
+        NAME(all_sigmoids)(2 * SIDE, rz);
         EACH(SIDE) n[i] += rz[2 * i] * q[i];
         NAME(tanhs)(SIDE, n);
         EACH(SIDE) {
@@ -139,6 +142,8 @@ static void NAME(gru_gates)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, c
     }
 }
 #undef SIDE
+#undef AT_ONCE
+#undef RNN_SIDE
 #undef EACH
 
 static void NAME(rnn_gates_backward)(ptrdiff_t rows, ptrdiff_t units, ptrdiff_t hidden, int relu, const REAL *dh,
