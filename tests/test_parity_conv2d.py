@@ -37,6 +37,8 @@ CASES = {
     "channels_minus_1": case((1, 63, 5, 6), (9, 63, 3, 3), padding=1),
     "channels_plus_1": case((1, 65, 5, 6), (9, 65, 3, 3), padding=1),
     "two_blocks_of_small_images": case((5, 130, 4, 4), (20, 130, 3, 3), padding=1),
+    "filters_in_tasks": case((2, 9, 6, 7), (205, 9, 1, 1)),
+    "filters_in_tasks_of_groups": case((2, 12, 5, 6), (402, 6, 2, 2), groups=2),
     "many_small_images": case((37, 3, 5, 5), (6, 3, 3, 3), padding=1),
     "one_pixel_out": case((9, 6, 5, 7), (10, 6, 5, 7)),
     "wide_kernel": case((1, 2, 30, 31), (3, 2, 25, 27), padding=4),

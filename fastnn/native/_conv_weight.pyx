@@ -36,7 +36,8 @@ cdef struct Plan:
     Py_ssize_t bands, image_blocks
     Py_ssize_t pixels                       # of a block, at most
     Py_ssize_t parts                        # of the sum over pixels
-    Py_ssize_t tasks_c, channels            # channels are shared out among so many tasks
+    Py_ssize_t tasks_c, channels            # channels are shared out among so many tasks,
+    Py_ssize_t tasks_k, task_filters        # or filters, in whole panels
     Py_ssize_t block_channels, block_taps   # what one copy holds
     Py_ssize_t filters                      # of a group, rounded up to whole vectors
     Source source
@@ -71,7 +72,7 @@ cdef int convolve_weight(const Convolution *conv, const real *dy, const real *x,
     if memory == NULL:
         return -1
     plan.shares = <fnn_share *>memory
-    fnn_share_out(plan.shares, plan.threads, plan.parts * conv.groups * plan.tasks_c)
+    fnn_share_out(plan.shares, plan.threads, plan.parts * conv.groups * plan.tasks_c * plan.tasks_k)
     plan.in_copy = <Py_ssize_t *>(memory + shares)
     sums = <real *>(memory + shares + lists)
     bias_sums = sums + sums_size
@@ -130,11 +131,17 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize, bi
     if plan.channels:
         plan.channels = (plan.channels + plan.tasks_c - 1) // plan.tasks_c
         plan.tasks_c = (conv.channels + plan.channels - 1) // plan.channels
-    plan.threads = <int>min(<Py_ssize_t>threads, plan.parts * conv.groups * plan.tasks_c)
+    plan.width = min(<Py_ssize_t>tile_width(<int>itemsize), plan.filters)
+    plan.tasks_k, plan.task_filters = 1, plan.filters
+    # Or each packs a part of dy^T alone, and all read all channels, where these are fewer.
+    if plan.tasks_c > 1 and plan.filters >= max(2 * conv.channels, plan.width * plan.tasks_c):
+        plan.task_filters = round_up((plan.filters + plan.tasks_c - 1) // plan.tasks_c, plan.width)
+        plan.tasks_k = (plan.filters + plan.task_filters - 1) // plan.task_filters
+        plan.tasks_c, plan.channels = 1, conv.channels
+    plan.threads = <int>min(<Py_ssize_t>threads, plan.parts * conv.groups * plan.tasks_c * plan.tasks_k)
     plan.source = GATHER if conv.channels <= FEW_CHANNELS else COPY
     if is_plain(&conv.h) and is_plain(&conv.w) and images == 1:
         plan.source = PLAIN
-    plan.width = min(<Py_ssize_t>tile_width(<int>itemsize), plan.filters)
     plan.dy_t = plan.pixels * round_up(plan.filters, plan.width)
     plan.block_channels = COPY_BYTES // (plan.band.channel * itemsize)
     if plan.source == GATHER:
@@ -159,9 +166,11 @@ cdef void weight_tasks(const Convolution *conv, const Plan *plan, Py_ssize_t wor
 
 cdef void weight_task(const Convolution *conv, const Plan *plan, Py_ssize_t task, const real *dy, const real *x,
                       real *sums, real *bias_sums, real *dweight, real *scratch) noexcept nogil:
-    """One part of the sum, for some channels of a group."""
-    cdef Py_ssize_t c0 = task % plan.tasks_c * plan.channels, group = task // plan.tasks_c % conv.groups
-    cdef Py_ssize_t part = task // (plan.tasks_c * conv.groups), bands = plan.bands * plan.image_blocks
+    """One part of the sum, for some channels or filters of a group."""
+    cdef Py_ssize_t c0 = task % plan.tasks_c * plan.channels, k0 = task % plan.tasks_k * plan.task_filters
+    cdef Py_ssize_t group = task // (plan.tasks_c * plan.tasks_k) % conv.groups
+    cdef Py_ssize_t part = task // (plan.tasks_c * plan.tasks_k * conv.groups), bands = plan.bands * plan.image_blocks
+    cdef Py_ssize_t k1 = min(k0 + plan.task_filters, conv.rows), vector = lanes(sizeof(real))
     cdef Py_ssize_t channels = min(plan.channels, conv.channels - c0), kernel = conv.h.taps * conv.w.taps
     cdef Py_ssize_t band = bands * part // plan.parts, end = bands * (part + 1) // plan.parts
     cdef Py_ssize_t row, rows, image, images, pixel, pixels, n, k
@@ -172,41 +181,41 @@ cdef void weight_task(const Convolution *conv, const Plan *plan, Py_ssize_t task
     cdef const real *x_c
     cdef const real *dy_g
     cdef bint first = True
-    sums += part * plan.part_sums + (group * conv.channels + c0) * kernel * plan.filters
+    sums += part * plan.part_sums + (group * conv.channels + c0) * kernel * plan.filters + k0
     if bias_sums != NULL and c0 == 0:
-        bias_sums += (part * conv.groups + group) * plan.filters
-        memset(bias_sums, 0, plan.filters * sizeof(real))
+        bias_sums += (part * conv.groups + group) * plan.filters + k0
+        memset(bias_sums, 0, round_up(k1 - k0, vector) * sizeof(real))
     else:
         bias_sums = NULL
     while band < end:
         row, image = band % plan.bands * plan.band.rows, band // plan.bands * plan.band.images
         rows, images = min(plan.band.rows, conv.h.out - row), min(plan.band.images, conv.images - image)
         x_c = x + ((image * conv.groups + group) * conv.channels + c0) * conv.h.size * conv.w.size
-        dy_g = dy + (image * conv.groups + group) * conv.rows * conv.out_plane + row * conv.out_h
+        dy_g = dy + ((image * conv.groups + group) * conv.rows + k0) * conv.out_plane + row * conv.out_h
         pixel, pixels = 0, images * rows * conv.w.out
         while pixel < pixels:
             n = min(plan.pixels, pixels - pixel)
-            transpose(conv, plan, rows * conv.w.out, pixel, n, dy_g, dy_t)
+            transpose(conv, plan, rows * conv.w.out, pixel, n, k1 - k0, dy_g, dy_t)
             if bias_sums != NULL:
-                add_columns(plan, n, dy_t, dy_t + plan.dy_t, bias_sums)
+                add_columns(plan, n, k1 - k0, dy_t, dy_t + plan.dy_t, bias_sums)
             if channels > 0:
-                multiply(conv, plan, row, rows, images, pixel, n, channels, x_c, dy_t, pieces, copy, panel, sums,
-                         first)
+                multiply(conv, plan, row, rows, images, pixel, n, channels, k1 - k0, x_c, dy_t, pieces, copy, panel,
+                         sums, first)
             first = False
             pixel += n
         band += 1
-    if plan.parts == 1:
-        for k in range((conv.rows + lanes(sizeof(real)) - 1) // lanes(sizeof(real)) if channels > 0 else 0):
-            write_weights(conv, plan, group, k * lanes(sizeof(real)), c0 * kernel, channels * kernel,
-                          sums + k * lanes(sizeof(real)), dweight)
+    if plan.parts == 1 and channels > 0:
+        for k in range((k1 - k0 + vector - 1) // vector):
+            write_weights(conv, plan, group, k0 + k * vector, c0 * kernel, channels * kernel, sums + k * vector,
+                          dweight)
 
 
 cdef void transpose(const Convolution *conv, const Plan *plan, Py_ssize_t band_pixels, Py_ssize_t pixel, Py_ssize_t n,
-                    const real *dy, real *dy_t) noexcept nogil:
+                    Py_ssize_t filters, const real *dy, real *dy_t) noexcept nogil:
     """n pixels of the band, as a panel [pixel][filter] for each tile's width of filters."""
     cdef Py_ssize_t k = 0, cols, image, first, length
-    while k < conv.rows:
-        cols = min(plan.width, conv.rows - k)
+    while k < filters:
+        cols = min(plan.width, filters - k)
         first = pixel
         while first < pixel + n:
             image = first // band_pixels
@@ -217,10 +226,12 @@ cdef void transpose(const Convolution *conv, const Plan *plan, Py_ssize_t band_p
         k += cols
 
 
-cdef void add_columns(const Plan *plan, Py_ssize_t n, const real *dy_t, real *sum, real *bias_sums) noexcept nogil:
+cdef void add_columns(const Plan *plan, Py_ssize_t n, Py_ssize_t filters, const real *dy_t, real *sum,
+                      real *bias_sums) noexcept nogil:
     cdef Py_ssize_t k = 0, i, width
-    while k < plan.filters:
-        width = min(plan.width, plan.filters - k)
+    filters = round_up(filters, lanes(sizeof(real)))
+    while k < filters:
+        width = min(plan.width, filters - k)
         col_sum(n, width, dy_t + k * n, plan.width, sum)
         for i in range(width):
             bias_sums[k + i] += sum[i]
@@ -228,12 +239,14 @@ cdef void add_columns(const Plan *plan, Py_ssize_t n, const real *dy_t, real *su
 
 
 cdef void multiply(const Convolution *conv, const Plan *plan, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t images,
-                   Py_ssize_t pixel, Py_ssize_t n, Py_ssize_t channels, const real *x, const real *dy_t,
-                   Py_ssize_t *pieces, real *copy, real *panel, real *sums, bint first) noexcept nogil:
+                   Py_ssize_t pixel, Py_ssize_t n, Py_ssize_t channels, Py_ssize_t filters, const real *x,
+                   const real *dy_t, Py_ssize_t *pieces, real *copy, real *panel, real *sums,
+                   bint first) noexcept nogil:
     """sums (+)= im2col(x) x dy^T over n pixels of a band, block by block of channels."""
     cdef Py_ssize_t plane = conv.h.size * conv.w.size, image_stride = conv.groups * conv.channels * plane
     cdef Py_ssize_t c = 0, k, block, kernel = conv.h.taps * conv.w.taps, width, n_pieces = 0
     cdef real *c_sums
+    filters = round_up(filters, lanes(sizeof(real)))
     if plan.source == GATHER:
         n_pieces = split_pixels(&conv.w, &plan.band, rows, pixel, n, lanes(sizeof(real)), pieces,
                                 pieces + plan.pixels)
@@ -244,8 +257,8 @@ cdef void multiply(const Convolution *conv, const Plan *plan, Py_ssize_t row, Py
         if plan.source == GATHER:
             gather(block * kernel, plan.in_copy, n_pieces, pieces, pieces + plan.pixels, copy, panel, plan.pixels)
         k = 0
-        while k < plan.filters:
-            width = min(plan.width, plan.filters - k)
+        while k < filters:
+            width = min(plan.width, filters - k)
             c_sums = sums + c * kernel * plan.filters + k
             if plan.source == GATHER:
                 gemm(block * kernel, width, n, panel, plan.pixels, 1, dy_t + k * n, plan.width,
