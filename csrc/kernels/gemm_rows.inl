@@ -18,9 +18,11 @@
 #define MR 3
 #include "gemm_tile.inl"
 #undef MR
+#if MR_MAX >= 4
 #define MR 4
 #include "gemm_tile.inl"
 #undef MR
+#endif
 #if MR_MAX >= 5
 #define MR 5
 #include "gemm_tile.inl"
@@ -67,7 +69,10 @@ static void ROWS(NV)(ptrdiff_t rows, ptrdiff_t k, const REAL *a, ptrdiff_t a_rs,
                      const REAL *init, ptrdiff_t init_rs, ptrdiff_t init_cs, REAL *c, ptrdiff_t c_rs)
 {
     static NAME(TILE_TYPE) *const tiles[MR_MAX + 1] = {
-        NULL, TILE(1, NV), TILE(2, NV), TILE(3, NV), TILE(4, NV),
+        NULL, TILE(1, NV), TILE(2, NV), TILE(3, NV),
+#if MR_MAX >= 4
+        TILE(4, NV),
+#endif
 #if MR_MAX >= 5
         TILE(5, NV),
 #endif
