@@ -12,16 +12,17 @@ X = np.zeros((2, 3, 4, 5), np.float32)
 ARGUMENTS = {
     "array": X, "float64": X.astype(np.float64), "shape": X[:1], "rank": X[0], "flat": X.reshape(-1),
     "scalar-array": np.array(1, np.float32), "empty": X[:0], "none": None, "zero": 0, "one": 1, "two": 2,
-    "minus-one": -1, "false": False, "true": True, "no-text": "", "text": "auto", "longer-text": "winograd",
-    "text-and-nul": "auto\0", "no-tuple": (), "tuple": (1,), "pair": (1, 1), "bools": (True, True),
-    "swapped": (1, 2), "pair-of-two": (2, 1),
-    "nested": ((1, 1), (2, 2)), "nested-otherwise": ((1, 1, 2), (2,)), "tuple-of-text": ("auto",),
+    "minus-one": -1, "half": 0.5, "one-as-float": 1.0, "zero-as-float": 0.0, "minus-zero": -0.0, "false": False,
+    "true": True, "no-text": "", "text": "auto", "longer-text": "winograd", "text-and-nul": "auto\0", "no-tuple": (),
+    "tuple": (1,), "pair": (1, 1), "bools": (True, True), "swapped": (1, 2), "pair-of-two": (2, 1),
+    "nested": ((1, 1), (2, 2)), "nested-otherwise": ((1, 1, 2), (2,)), "float-inside": ((1.0, 1), (2, 2)),
+    "tuple-of-text": ("auto",),
 }  # fmt: skip
 NO_KEY = {
-    "float": 1.0, "numpy-integer": np.int64(1), "numpy-bool": np.True_, "huge": 2**70, "list": [1, 1], "bytes": b"auto",
-    "long-text": "a" * 17, "surrogate": "\ud800", "integers": np.zeros(3, int), "float16": np.zeros(3, np.float16),
-    "scalar": np.float32(1), "object": object(), "many": (1,) * 40, "float-inside": ((1.0, 1), 1), "structured":
-    np.zeros(3, "f4,f4"), "deep": eval("(" * 60 + "1" + ",)" * 60),
+    "numpy-float": np.float64(1), "numpy-integer": np.int64(1), "numpy-bool": np.True_, "huge": 2**70, "list": [1, 1],
+    "bytes": b"auto", "long-text": "a" * 17, "surrogate": "\ud800", "integers": np.zeros(3, int),
+    "float16": np.zeros(3, np.float16), "scalar": np.float32(1), "object": object(), "many": (1,) * 40,
+    "structured": np.zeros(3, "f4,f4"), "deep": eval("(" * 60 + "1" + ",)" * 60),
 }  # fmt: skip
 
 
