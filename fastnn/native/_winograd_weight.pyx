@@ -51,6 +51,7 @@ cdef Blocks divide(const Tiling *s) noexcept nogil:
     b.alone = b.spans == 1
     b.v_view = b.cs * s.points * b.v_plane
     b.v_size, b.m_size = s.views * b.v_view, b.ks * s.points * b.m_plane
+    b.v_size = max(b.v_size, b.along * s.parts * s.points * b.panel)   # finish_together's sums take its place
     b.u_size = (1 if b.alone else b.ks * b.cs) * s.parts * s.points * b.u_plane
     b.own = b.v_size + b.m_size + b.levels * b.u_size
     b.own = round_up(b.own + max(s.band, b.row * b.panel), 64)   # a band of pixels, or sums of a span
