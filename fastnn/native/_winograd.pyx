@@ -9,6 +9,7 @@ from ._winograd_kernels cimport to_lanes, wino2_input, wino_input
 
 cdef enum:
     LONGEST = 32           # tiles of a unit at most, but one a phase: the band of a unit stays near L1
+    START_COST = 4         # of a vector of sums: to begin a chain and to store it
     TILE_COST = 400        # one of the two transforms of a tile, a vector of channels
     FILTER_COST = 180      # the transform of a vector of filters
     GRADIENT_COST = 300    # of their gradients
@@ -158,7 +159,9 @@ cdef double winograd_cost(const Tiling *s, Py_ssize_t rows, Py_ssize_t along, Py
 
 
 cdef double image_cost(const Tiling *s) noexcept nogil:
-    return winograd_cost(s, s.c, s.k, s.outs_h * s.outs_w, FILTER_COST)
+    cdef double vectors = (s.k + lanes(s.itemsize) - 1) // lanes(s.itemsize)
+    return (winograd_cost(s, s.c, s.k, s.outs_h * s.outs_w, FILTER_COST)
+            + START_COST * products(s) * s.chains * vectors * s.tiles)
 
 
 cdef double weight_cost(const Tiling *s) noexcept nogil:
