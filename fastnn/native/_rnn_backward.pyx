@@ -16,7 +16,6 @@ from ._rnn_net cimport (
     GRU,
     LSTM,
     ORDER_SIZE,
-    RNN,
     Gradients,
     Net,
     arrange,

@@ -130,7 +130,7 @@ cdef void dx_rows(const Weights *job, const WeightsShare *share, Py_ssize_t j, P
 
 cdef void add_to_weights(const Weights *job, const WeightsShare *share, Py_ssize_t start, Py_ssize_t count,
                          const real *block, bint first, fnn_flag *flags, int id, int team) noexcept nogil:
-    cdef Py_ssize_t row, last, end
+    cdef Py_ssize_t row, end
     cdef int part, me = 0 if job.own else id, of = 1 if job.own else team
     cdef int part0 = part_start(job.parts, id, team) if job.own else 0
     cdef int part1 = part_start(job.parts, id + 1, team) if job.own else job.parts
