@@ -136,17 +136,18 @@ def test_winograd_matches_the_reference_in_any_configuration(guards, shape, dtyp
 @pytest.mark.parametrize("shape", [SHAPES[name] for name in ("two_chains_two_panels", "several_blocks_of_tiles")]
                          + [(3, 70, 150, (9, 9), (1, 1, 1, 1), 1), (40, 40, 24, (30, 30), (1, 1, 1, 1), 1),
                             (4, 40, 24, (31, 30), (2, 2, 2, 2), 1, (2, 2)),
-                            (9, 40, 24, (30, 30), (2, 2, 2, 2), 1, (1, 1), 5)],
+                            (9, 40, 24, (30, 30), (2, 2, 2, 2), 1, (1, 1), 5),
+                            (6, 40, 35, (17, 16), (1, 1, 1, 1), 5)],
                          ids=["two_chains_two_panels", "several_blocks_of_tiles", "few_tiles", "several_spans",
-                              "dilation", "5x5"])
+                              "dilation", "5x5", "small_groups"])
 def test_winograd_gives_the_same_bits_at_every_number_of_threads(isa, dtype, guards, bits_by_threads, shape):
     bits_by_threads(lambda: run(native, guards, make(shape, dtype), geometry(*shape[4:7])))
 
 
 @pytest.mark.parametrize("shape", [(3, 20, 150, (7, 7), (1, 1, 1, 1), 1), (1, 130, 70, (9, 9), (2, 2, 2, 2), 1, (2, 2)),
                                    (2, 40, 90, (17, 16), (1, 1, 1, 1), 1, (1, 1), 5),
-                                   (40, 40, 24, (30, 30), (1, 1, 1, 1), 1)],
-                         ids=["few_tiles", "dilation", "5x5", "several_spans"])
+                                   (40, 40, 24, (30, 30), (1, 1, 1, 1), 1), (6, 40, 35, (17, 16), (1, 1, 1, 1), 5)],
+                         ids=["few_tiles", "dilation", "5x5", "several_spans", "small_groups"])
 def test_winograd_gives_the_same_bits_on_a_grid_of_threads(dtype, guards, shape):
     """Of so many threads, some share a column of filters, some a row of tiles, some the sums of spans of tiles."""
     arrays, geo = make(shape, dtype), geometry(*shape[4:7])

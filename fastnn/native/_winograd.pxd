@@ -52,7 +52,8 @@ cdef struct Tiling:
     Py_ssize_t panels, panel        # of output channels; the widest
     int down, across                # the threads' parts of an image: of its units, of its panels
     Py_ssize_t band                 # elements of scratch for the rows of a unit
-    int itemsize, threads
+    int itemsize, threads           # of a group
+    int group_threads               # for whole groups, where these are too small to be shared out
 
 # The tiles of the forward pass (and of the weight gradient), and of the input gradient; the arguments are shapes.
 cdef Tiling tile_forward(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y, Py_ssize_t groups,

@@ -97,6 +97,7 @@ cdef int phases_of_outputs(Py_ssize_t taps, Py_ssize_t pad, Py_ssize_t *first, i
 
 cdef void cut(Tiling *s, int itemsize) noexcept nogil:
     cdef Py_ssize_t vectors = (s.k + lanes(itemsize) - 1) // lanes(itemsize), longest
+    cdef double cost
     s.points = s.axis * s.axis
     s.x_image, s.y_image = s.groups * s.c * s.h * s.w, s.groups * s.k * s.p * s.q
     s.phases_h, s.phases_w = min(s.dilation_h, s.p), min(s.dilation_w, s.q)
@@ -111,8 +112,9 @@ cdef void cut(Tiling *s, int itemsize) noexcept nogil:
     s.tiles = s.n * s.tile_rows * s.phases_w * s.tile_cols
     s.chains, s.chain = (s.c + CHAIN - 1) // CHAIN, min(round_up(s.c, lanes(itemsize)), <Py_ssize_t>CHAIN)
     s.itemsize, s.relu = itemsize, False
-    s.threads = threads_for(gemm_ns(image_cost(s) * lanes(itemsize)),
-                            max(s.units, vectors))
+    cost = image_cost(s) * lanes(itemsize)
+    s.threads = threads_for(gemm_ns(cost), max(s.units, vectors))
+    s.group_threads = threads_for(gemm_ns(cost * s.groups), s.groups) if s.groups > 1 else 1
     share_out(s, vectors)
     s.panels = round_up((s.k + tile_width(itemsize) - 1) // tile_width(itemsize), s.across)
     s.panels = max(<Py_ssize_t>s.across, min(s.panels, vectors // s.across * s.across))

@@ -5,7 +5,7 @@ two by two, and so on: an order that the shape alone decides. The threads form a
 channels and of the spans. Each makes what it needs of both transforms itself, and adds up its spans.
 """
 
-from cython.parallel cimport prange
+from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy
 
 from ._kernels cimport gemm, lanes, round_up, tile_width
@@ -92,15 +92,21 @@ cdef void share_out(const Tiling *s, Blocks *b) noexcept nogil:
 
 cdef Py_ssize_t winograd_weight_scratch(const Tiling *s) noexcept nogil:
     cdef Blocks b = divide(s)
-    return b.down * b.across * b.along * b.own
+    return max(b.down * b.across * b.along, <Py_ssize_t>s.group_threads) * b.own
 
 
 cdef int winograd_weight(const Tiling *s, const real *dy, const real *x, real *dweight, real *scratch) noexcept nogil:
     cdef Blocks b = divide(s)
     cdef const real *x_end = x + s.n * s.groups * s.c * s.h * s.w
     cdef const real *dy_end = dy + s.n * s.groups * s.k * s.p * s.q
-    cdef Py_ssize_t _group, part, parts = b.down * b.across * b.along
+    cdef Py_ssize_t group, _group, part, parts = b.down * b.across * b.along
+    cdef Py_ssize_t x_group = s.c * s.h * s.w, dy_group = s.k * s.p * s.q, filters = s.c * s.k * s.kernel_h * s.kernel_w
     cdef int poisoned = 0
+    if parts == 1 and s.group_threads > 1:
+        for group in prange(s.groups, num_threads=s.group_threads, schedule="static"):
+            poisoned += carry(s, &b, 0, dy + group * dy_group, dy_end, x + group * x_group, x_end,
+                              dweight + group * filters, scratch + threadid() * b.own)
+        return poisoned > 0
     for _group in range(s.groups):
         if parts == 1:
             poisoned += carry(s, &b, 0, dy, dy_end, x, x_end, dweight, scratch)
@@ -110,9 +116,9 @@ cdef int winograd_weight(const Tiling *s, const real *dy, const real *x, real *d
         if b.along > 1:
             for part in prange(parts, num_threads=parts, schedule="static"):
                 poisoned += finish_together(s, &b, part, dweight, scratch)
-        x += s.c * s.h * s.w
-        dy += s.k * s.p * s.q
-        dweight += s.c * s.k * s.kernel_h * s.kernel_w
+        x += x_group
+        dy += dy_group
+        dweight += filters
     return poisoned > 0
 
 
