@@ -102,8 +102,9 @@ def _check_batch_norm(
     x: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, training: Any, momentum: Any, eps: Any,
 ) -> tuple[Array, Any, Any, Array | None, Array | None, _Plan]:
     """Running statistics that are written to are looked at in every call."""
-    arrays = x, running_mean, running_var, weight, bias
-    key = _check.signature(*arrays, momentum, eps) if training is False else None
+    key = None
+    if training is False:
+        key = _check.signature(x, running_mean, running_var, weight, bias, momentum, eps)
     plan = _known.get(key)  # type: ignore[arg-type]  # None is no key
     if plan is None:
         training, eps = _check.flag("training", training), _check.number("eps", eps, 0)

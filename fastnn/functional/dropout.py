@@ -82,9 +82,10 @@ def _forward(x: Array, mask_shape: Shape, p: float, training: bool, rng: Seed,
              out: Array | None) -> tuple[Array, DropoutContext]:
     p, training = _check.number("p", p, 0, 1), _check.flag("training", training)
     drops = training and p > 0
-    draws = _check.generator("rng", rng) if drops or rng is not None else None  # a new one takes 10 us
+    if rng is not None:  # a new one takes 10 us: it is made only where something is drawn
+        rng = _check.generator("rng", rng)
     y = x if out is None and not drops else _check.output(out, x.shape, x.dtype, x=x)
-    kept = draws.random(mask_shape, np.float32) >= p if draws is not None and drops else None
+    kept = _check.generator("rng", rng).random(mask_shape, np.float32) >= p if drops else None
     scale = 1.0 if not drops else 1 / (1 - p) if p < 1 else 0.0
     if y is not x:
         _scale(x, kept, scale, y)
