@@ -68,14 +68,6 @@ cdef Tiling tile_input(const Py_ssize_t *dy, const Py_ssize_t *weight, const Py_
 cdef struct Unit:
     Py_ssize_t n, row, col, tiles, along, first
 
-# Whether Winograd's way is likely to be the faster one: the same answer for any number of threads.
-cdef bint winograd_image_pays(const Tiling *s) noexcept nogil
-cdef bint winograd_weight_pays(const Tiling *s) noexcept nogil
-
-# Of a tile, a channel and a filter; and of a weight gradient, in multiply-adds of vectors.
-cdef double products(const Tiling *s) noexcept nogil
-cdef double weight_cost(const Tiling *s) noexcept nogil
-
 cdef Unit unit_at(const Tiling *s, Py_ssize_t index) noexcept nogil
 cdef Py_ssize_t panel_start(const Tiling *s, Py_ssize_t panel) noexcept nogil
 

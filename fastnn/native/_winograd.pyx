@@ -5,17 +5,11 @@ from libc.string cimport memset
 
 from ._kernels cimport gemm, lanes, round_up, tile_width
 from ._runtime cimport fnn_alloc, fnn_free, gemm_ns, threads_for
+from ._winograd_cost cimport image_cost
 from ._winograd_kernels cimport to_lanes, wino2_input, wino_input
 
 cdef enum:
     LONGEST = 32           # tiles of a unit at most, but one a phase: the band of a unit stays near L1
-    START_COST = 4         # of a vector of sums: to begin a chain and to store it
-    TILE_COST = 400        # one of the two transforms of a tile, a vector of channels
-    FILTER_COST = 180      # the transform of a vector of filters
-    GRADIENT_COST = 300    # of their gradients
-    GATHER_ROWS = 4        # a direct convolution costs as if it had so many more output channels,
-    TRANSPOSE_ROWS = 16    # and its weight gradient so many
-    SCATTER_COST = 50      # a vector of dx, of whose pixels phases write every other one
 
 
 cdef Tiling tile_forward(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y, Py_ssize_t groups,
@@ -136,55 +130,6 @@ cdef void share_out(Tiling *s, Py_ssize_t vectors) noexcept nogil:
         cost = image_cost(&part)
         if cost < best:
             best, s.across, s.down = cost, across, down
-
-
-cdef double products(const Tiling *s) noexcept nogil:
-    """Of a tile, a channel and a filter."""
-    if s.parts == 1:
-        return s.points
-    return (s.points_h[0] + s.points_h[1]) * (s.points_w[0] + s.points_w[1])
-
-
-# The cost model. Its unit is a multiply-add of one vector; both ways spend most of theirs in the same gemm kernels, at
-# the same rate, so only the rest had to be measured (docs/performance.md has the fit).
-
-
-cdef double winograd_cost(const Tiling *s, Py_ssize_t rows, Py_ssize_t along, Py_ssize_t outs,
-                          double filters) noexcept nogil:
-    """The products, `along` in the lanes; the transforms of each tile, once for each vector of channels and view, and
-    of outputs and phase; those of the filters."""
-    cdef double vectors = (along + lanes(s.itemsize) - 1) // lanes(s.itemsize)
-    cdef double c = (s.c + lanes(s.itemsize) - 1) // lanes(s.itemsize)
-    cdef double k = (s.k + lanes(s.itemsize) - 1) // lanes(s.itemsize)
-    return (products(s) * rows * vectors * s.tiles + TILE_COST * s.points / 36.0 * s.tiles * (s.views * c + outs * k)
-            + filters * products(s) / 36.0 * rows * vectors)
-
-
-cdef double image_cost(const Tiling *s) noexcept nogil:
-    cdef double vectors = (s.k + lanes(s.itemsize) - 1) // lanes(s.itemsize)
-    return (winograd_cost(s, s.c, s.k, s.outs_h * s.outs_w, FILTER_COST)
-            + START_COST * products(s) * s.chains * vectors * s.tiles)
-
-
-cdef double weight_cost(const Tiling *s) noexcept nogil:
-    return winograd_cost(s, s.k, s.c, 1, GRADIENT_COST)
-
-
-cdef double direct_cost(const Tiling *s, Py_ssize_t pixels, Py_ssize_t rows) noexcept nogil:
-    """The products of a pixel; what a panel of pixels costs to gather is shared by the rows that it is used for."""
-    return <double>s.kernel_h * s.kernel_w * pixels / lanes(s.itemsize) * s.c * rows
-
-
-cdef bint winograd_image_pays(const Tiling *s) noexcept nogil:
-    cdef Py_ssize_t pixels = s.n * s.p * s.q if s.den == 1 else s.n * s.h * s.w
-    cdef double direct = direct_cost(s, round_up(pixels, lanes(s.itemsize)), s.k + GATHER_ROWS)
-    if s.den == 2:
-        direct += SCATTER_COST * s.n * s.k * s.p * s.q / lanes(s.itemsize)
-    return image_cost(s) < direct
-
-
-cdef bint winograd_weight_pays(const Tiling *s) noexcept nogil:
-    return weight_cost(s) < direct_cost(s, s.n * s.p * s.q, s.k + TRANSPOSE_ROWS)
 
 
 cdef Unit unit_at(const Tiling *s, Py_ssize_t index) noexcept nogil:

@@ -10,9 +10,8 @@ from libc.string cimport memcpy
 
 from ._kernels cimport gemm, lanes, round_up, tile_width
 from ._runtime cimport real
-from ._winograd cimport (
-    CHAIN, PLANE_PAD, Tiling, Unit, band_row, load_band, products, transform_input, unit_at, weight_cost,
-)
+from ._winograd cimport CHAIN, PLANE_PAD, Tiling, Unit, band_row, load_band, transform_input, unit_at
+from ._winograd_cost cimport products, weight_cost
 from ._winograd_kernels cimport wino2_dfilter, wino2_dy, wino_dfilter, wino_dy
 
 cdef enum:

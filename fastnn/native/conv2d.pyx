@@ -18,7 +18,8 @@ from ._kernels cimport FNN_RELU, activate
 from ._depthwise cimport depthwise_filters, depthwise_image, depthwise_input
 from ._runtime cimport gemm_ns, real, threads_for
 from ._table cimport fnn_depthwise_fits, fnn_pool2d
-from ._winograd cimport Tiling, tile_forward, tile_input, winograd_image_pays, winograd_weight_pays
+from ._winograd cimport Tiling, tile_forward, tile_input
+from ._winograd_cost cimport winograd_image_pays, winograd_weight_pays
 from ._winograd_image cimport winograd_image, winograd_image_scratch
 from ._winograd_weight cimport winograd_weight, winograd_weight_scratch
 
