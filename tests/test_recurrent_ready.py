@@ -25,7 +25,7 @@ def arrays(op, is_cell, batch=(N,), dtype=np.float32, inputs=INPUTS, hidden=H, s
 
 def in_order(op, given):
     x, h, c, *weights = given.values()
-    return x, (h, c) if op == "lstm" else h, *weights
+    return x, (h, c) if op == "lstm" and not (h is c is None) else h, *weights
 
 
 def short_way(op, is_cell, given, reverse=False, relu=False):
@@ -50,6 +50,15 @@ def assert_same_bits(found, wanted):
 @ops
 def test_short_way_gives_the_bits_of_the_long_way(op, is_cell, batch, biases, dtype):
     given = {**arrays(op, is_cell, batch, dtype, hidden=37), **dict.fromkeys(biases)}
+    long_way = getattr(F, op + ("_cell_forward" if is_cell else "_forward"))
+    assert_same_bits(short_way(op, is_cell, given), long_way(*in_order(op, given))[0])
+
+
+@pytest.mark.parametrize("batch", [(), (1,), (3,)], ids=["no_batch", "n1", "n3"])
+@cells
+@ops
+def test_no_state_is_one_of_zeros(op, is_cell, batch, dtype):
+    given = {**arrays(op, is_cell, batch, dtype), "h": None, "c": None}
     long_way = getattr(F, op + ("_cell_forward" if is_cell else "_forward"))
     assert_same_bits(short_way(op, is_cell, given), long_way(*in_order(op, given))[0])
 
@@ -84,11 +93,15 @@ def test_what_is_no_plain_array_goes_the_long_way(op, is_cell, name):
               if key != "read-only" and not (key == "fortran" and plain.ndim == 1)]
     others += [plain.tolist(), plain.astype(np.float64), plain.astype(int), plain.view(np.ma.MaskedArray), plain[None],
                plain[..., 0], plain[None, None, None], plain[:0], plain[..., :-1], np.float32(1), "text", object()]
-    for other in others + ([] if name.startswith("bias") else [None]):
+    for other in others:
         assert short_way(op, is_cell, {**given, name: other}) is None
+        if name not in ("h", "c"):
+            assert short_way(op, is_cell, {**given, "h": None, "c": None, name: other}) is None
+    if not (name.startswith("bias") or (name == "h" and op != "lstm")):
+        assert short_way(op, is_cell, {**given, name: None}) is None
 
 
-@pytest.mark.parametrize("state", [None, [1, 2], (), (1,), (1, 2, 3), "hc", (None, None)], ids=repr)
+@pytest.mark.parametrize("state", [[1, 2], (), (1,), (1, 2, 3), "hc", (None, None)], ids=repr)
 def test_what_is_no_pair_goes_the_long_way(state):
     x, _, *weights = in_order("lstm", arrays("lstm", True))
     assert native.recurrent_ready(LSTM, True, x, state, *weights, False, False) is None
@@ -97,7 +110,9 @@ def test_what_is_no_pair_goes_the_long_way(state):
 @cells
 @ops
 def test_large_results_go_the_long_way(op, is_cell):
-    assert short_way(op, is_cell, arrays(op, is_cell, batch=(1000,))) is None
+    given = arrays(op, is_cell, batch=(1000,))
+    assert short_way(op, is_cell, given) is None
+    assert short_way(op, is_cell, {**given, "h": None, "c": None}) is None
 
 
 @ops

@@ -120,8 +120,9 @@ def recurrent_ready(int kind, bint is_cell, x, state, weight_ih, weight_hh, bias
     """
     cdef Net net
     cdef fnn_array a, h, c, ih, hh, b_ih, b_hh
+    cdef bint from_zeros = state is None
     cell = None
-    if kind == LSTM:
+    if kind == LSTM and not from_zeros:
         if type(state) is not tuple or len(<tuple>state) != 2:
             return None
         state, cell = (<tuple>state)[0], (<tuple>state)[1]
@@ -130,9 +131,23 @@ def recurrent_ready(int kind, bint is_cell, x, state, weight_ih, weight_hh, bias
         return None
     net.kind, net.gates = kind, 1 if kind == RNN else 4 if kind == LSTM else 3
     net.relu, net.reverse = relu, reverse
+    if from_zeros:
+        fill_zeros(&h, &a, is_cell, hh.shape[1] if hh.ndim == 2 else 0)
+        c = h
     if not fit(&net, is_cell, &a, &h, &c, &ih, &hh) or not fit_biases(&net, a.code, &b_ih, &b_hh):
         return None
-    return results(&net, is_cell, state.shape, F64 if a.code == b"d" else F32, 8 if a.code == b"d" else 4)
+    return results(&net, is_cell, h.ndim == 2, a.code == b"d")
+
+
+cdef double ZEROS[SMALL_RESULT]
+
+
+cdef void fill_zeros(fnn_array *state, const fnn_array *x, bint is_cell, Py_ssize_t hidden) noexcept:
+    """The state that stands for None beside x."""
+    cdef int axis = 0 if is_cell else 1
+    state.data, state.code, state.ndim = ZEROS, x.code, x.ndim - axis
+    state.shape[0] = x.shape[axis] if state.ndim == 2 else hidden
+    state.shape[1] = hidden
 
 
 cdef inline bint look(array, fnn_array *to):
@@ -177,8 +192,11 @@ cdef bint fit_biases(Net *net, char code, const fnn_array *b_ih, const fnn_array
             and (b_hh.data == NULL or (b_hh.code == code and b_hh.ndim == 1 and b_hh.shape[0] == rows)))
 
 
-cdef object results(Net *net, bint is_cell, state_shape, dtype, int itemsize):
+cdef object results(Net *net, bint is_cell, bint batched, bint is_double):
     cdef fnn_array h, c, y
+    cdef int itemsize = 8 if is_double else 4
+    dtype, batch = F64 if is_double else F32, (net.rows,) if batched else ()
+    state_shape = (*batch, net.hidden)
     h_n = empty(state_shape, dtype)
     c_n = empty(state_shape, dtype) if net.kind == LSTM else None
     look(h_n, &h)

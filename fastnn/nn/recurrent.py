@@ -47,6 +47,7 @@ from .._typing import (
     StatePair,
     Zoneout,
 )
+from ..functional._recurrent import check_pair
 from ..functional._step import step
 from ..functional._variant import variant, variant_forward
 from . import init
@@ -133,7 +134,7 @@ class _Recurrent(RecurrentOptions, Generic[StateLike, State]):
             lasts += [run[1] for run in runs]
             if tape is not None:
                 tape.append((drop_ctx, [run[2] for run in runs]))
-        return np.ascontiguousarray(self._swapped(y)), self._stack(lasts)
+        return np.ascontiguousarray(self._swapped(y)) if self.batch_first else y, self._stack(lasts)
 
     def _run_one(self, layer, direction, x, states, lengths, tape):
         """One layer in one direction; returns (y, state, ctx)."""
@@ -144,7 +145,8 @@ class _Recurrent(RecurrentOptions, Generic[StateLike, State]):
                 return *variant(x, states[k], net, lengths), None
             result, ctx = variant_forward(x, states[k], net, lengths)
             return *result, ctx
-        args = (x, states[k], *(getattr(self, name) for name in self._names[k]), lengths, bool(direction))
+        attributes = self.__dict__
+        args = (x, states[k], *[attributes[name] for name in self._names[k]], lengths, direction == 1)
         if tape is None:
             return *self._op(*args, **self._options()), None
         result, ctx = self._op_forward(*args, **self._options())
@@ -194,18 +196,19 @@ class _Recurrent(RecurrentOptions, Generic[StateLike, State]):
 
     def _split(self, name, state, rows):
         """The state of each layer and direction (None: zeros), for these rows."""
-        if state is None:
-            return [None] * len(self._names)
-        return self._checked_state(name, state, rows, self._output_size)
+        return self._split_part(name, state, rows, self._output_size)
 
-    def _checked_state(self, name, state, rows, size):
+    def _split_part(self, name, state, rows, size):
+        nets = len(self._names)
+        if state is None:
+            return [None] * nets
         state = _check.array(name, state)
-        _check.shape(name, state, (len(self._names), *rows, size))
-        return state
+        _check.shape(name, state, (nets, *rows, size))
+        return [state[k] for k in range(nets)]
 
     def _stack(self, states):
         """The reverse of `_split`; None if there is nothing to stack."""
-        return None if states[0] is None else np.stack(states)
+        return None if states[0] is None else _stacked(states)
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
@@ -267,19 +270,21 @@ class LSTM(_Recurrent[GradientPair, StatePair], op="lstm"):
 
     def _split(self, name, state, rows):
         if state is None:
-            return super()._split(name, None, rows)
-        if not isinstance(state, (tuple, list)):
-            raise TypeError(f"{name}: expected a pair (h, c), got {type(state).__name__}")
-        if len(state) != 2:
-            raise ValueError(f"{name}: expected a pair (h, c), got {len(state)} values")
-        parts = [[None] * len(self._names) if part is None else self._checked_state(name, part, rows, size)
-                 for part, size in zip(state, (self._output_size, self.hidden_size), strict=True)]
-        return list(zip(*parts, strict=True))
+            return [None] * len(self._names)
+        h, c = check_pair(name, state)
+        return list(zip(self._split_part(name, h, rows, self._output_size),
+                        self._split_part(name, c, rows, self.hidden_size), strict=True))
 
     def _stack(self, states):
         if states[0] is None:
             return None
-        return tuple(np.stack(part) for part in zip(*states, strict=True))
+        h, c = zip(*states, strict=True)
+        return _stacked(h), _stacked(c)
+
+
+def _stacked(arrays):
+    """As np.stack: one array is not copied."""
+    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
 
 
 class GRU(_Recurrent[ArrayLike, Array], op="gru"):
