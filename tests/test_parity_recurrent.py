@@ -210,6 +210,7 @@ def test_recurrent_gives_the_same_bits_however_it_is_shared_out(dtype, guards, k
     (("lstm", 35, 20, 200, 200), "rows"),    # though the weights are somewhat larger than a core's own cache
     (("lstm", 128, 16, 512, 512), "units"),  # weights that no core's cache holds: each thread reads its part
     (("lstm", 64, 1, 256, 512), "units"),    # a single row
+    (("rnn", 32, 1, 128, 128), "units"),     # whose step waits for the weights
     (("lstm", 2, 3, 4, 5), "alone"),         # not worth waking anyone
 ])
 def test_plan_shares_out_what_pays(layer, split):
