@@ -88,7 +88,7 @@ INLINE void NAME(depthwise_any)(int stride, const NAME(depthwise) *d)
 /* A row of the image under all taps of a square filter. */
 INLINE void NAME(depthwise_row)(int kernel, int stride, const NAME(strip) *strip, const REAL *row, NAME(v) *taps)
 {
-    _Pragma("GCC unroll 5") for (int s = 0; s < kernel; s += stride)
+    _Pragma("GCC unroll 7") for (int s = 0; s < kernel; s += stride)
         NAME(load_taps)(stride, strip, s, kernel, row, NULL, taps + s);
 }
 
@@ -97,7 +97,7 @@ INLINE NAME(strip) NAME(own_strip)(int kernel, int stride, const NAME(strip) *st
 {
     NAME(strip) own = {.start = strip->start, .dilation = 1, .is_inside = strip->is_inside,
                        .has_room = strip->has_room};
-    _Pragma("GCC unroll 6") for (int i = 0; i < (kernel + stride - 1) / stride * stride; i++)
+    _Pragma("GCC unroll 7") for (int i = 0; i < (kernel + stride - 1) / stride * stride; i++)
         own.inside[i] = strip->inside[i];
     return own;
 }
@@ -114,35 +114,41 @@ INLINE void NAME(depthwise_square)(int kernel, int stride, const NAME(depthwise)
     REAL *y = d->y + (d->p0 - past) * out_w + d->q;
     ptrdiff_t h = d->p0 * stride - d->g->pad_h;
     const REAL *row = d->x + h * in_w;
-    NAME(v) weight[25], sum[5], taps[8];
-    _Pragma("GCC unroll 25") for (int i = 0; i < kernel * kernel; i++)
-        weight[i] = NAME(broadcast)(NAME(depthwise_tap)(d, i));
-    _Pragma("GCC unroll 5") for (int j = 0; j <= past; j++) sum[j] = (NAME(v)){0};
+    const int is_large = kernel > 5, held = is_large ? 0 : kernel * kernel;
+    REAL many[49]; /* to broadcast from, where registers hold none */
+    NAME(v) weight[25], sum[7], taps[8];
+    for (int i = held; i < kernel * kernel; i++) many[i] = NAME(depthwise_tap)(d, i);
+    _Pragma("GCC unroll 25") for (int i = 0; i < held; i++) weight[i] = NAME(broadcast)(NAME(depthwise_tap)(d, i));
+    _Pragma("GCC unroll 7") for (int j = 0; j <= past; j++) sum[j] = (NAME(v)){0};
     for (ptrdiff_t p = d->p0; p < p1 + past; p++, y += out_w) {
         sum[0] = init;
         if (d->add && p < p1) sum[0] = NAME(depthwise_start)(stride, d, p);
         _Pragma("GCC unroll 2") for (int i = 0; i < stride; i++, h++, row += in_w) {
             if (h < 0 || h >= in_h) continue;
             NAME(depthwise_row)(kernel, stride, &strip, row, taps);
-            _Pragma("GCC unroll 5") for (int j = past; j >= 0; j--) {
+            _Pragma("GCC unroll 7") for (int j = past; j >= 0; j--) {
                 if (i + j * stride >= kernel) continue;
-                NAME(v) part = weight[(i + j * stride) * kernel] * taps[0];
-                _Pragma("GCC unroll 5") for (int s = 1; s < kernel; s++)
-                    part += weight[(i + j * stride) * kernel + s] * taps[s];
+                const int first = (i + j * stride) * kernel;
+                NAME(v) part = (is_large ? NAME(broadcast)(many[first]) : weight[first]) * taps[0];
+                _Pragma("GCC unroll 7") for (int s = 1; s < kernel; s++)
+                    part += (is_large ? NAME(broadcast)(many[first + s]) : weight[first + s]) * taps[s];
                 sum[j] += part;
             }
         }
         if (p - past >= d->p0) NAME(store_strip)(y, n, y_end, NAME(strip_order)(stride, sum[past]));
-        _Pragma("GCC unroll 4") for (int j = past; j > 0; j--) sum[j] = sum[j - 1];
+        _Pragma("GCC unroll 6") for (int j = past; j > 0; j--) sum[j] = sum[j - 1];
     }
 }
+
+/* Apart from the others, whose registers it would take. */
+__attribute__((noinline)) static void NAME(depthwise_7x7)(const NAME(depthwise) *d) { NAME(depthwise_square)(7, 1, d); }
 
 /* The kernel of a square filter that has loops of its own, or 0. */
 INLINE ptrdiff_t NAME(square_kernel)(const fnn_pool2d *g)
 {
     int is_square = g->kernel_h == g->kernel_w && g->dilation_h == 1 && g->dilation_w == 1 &&
                     g->stride_h == g->stride_w && g->stride_w <= 2;
-    return is_square && (g->kernel_w == 3 || g->kernel_w == 5) ? g->kernel_w : 0;
+    return is_square && (g->kernel_w == 3 || g->kernel_w == 5 || g->kernel_w == 7) ? g->kernel_w : 0;
 }
 
 INLINE void NAME(depthwise_strip)(const NAME(depthwise) *d)
@@ -153,6 +159,7 @@ INLINE void NAME(depthwise_strip)(const NAME(depthwise) *d)
     case 7: NAME(depthwise_square)(3, 2, d); return;
     case 10: NAME(depthwise_square)(5, 1, d); return;
     case 11: NAME(depthwise_square)(5, 2, d); return;
+    case 14: NAME(depthwise_7x7)(d); return;
     }
     if (stride == 1)
         NAME(depthwise_any)(1, d);
