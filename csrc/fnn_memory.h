@@ -10,6 +10,7 @@
 #endif
 
 #define FNN_ALIGN 64
+#define FNN_APART 4096 /* bytes from the scratch of one thread to the next's: a core fetches ahead within a page */
 #define FNN_HUGE_PAGE ((size_t)1 << 21)
 
 /* NULL where the memory (or a number of bytes past PTRDIFF_MAX) is not to be had. */

@@ -14,8 +14,8 @@ from libc.string cimport memset
 from ._convolve cimport Convolution
 from ._im2col cimport Band, copy_band, is_plain, set_band, split_pixels, tap_offsets
 from ._kernels cimport col_sum, gather, gemm, igemm, lanes, pack_t, pack_t_apart, round_up, tile_width
-from ._runtime cimport (FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn_share, fnn_share_out, gemm_ns, real,
-                        threads_for)
+from ._runtime cimport (FNN_APART, FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn_share, fnn_share_out,
+                        gemm_ns, real, threads_for)
 
 cdef enum:
     PIXELS = 256            # of a block
@@ -64,7 +64,7 @@ cdef int convolve_weight(const Convolution *conv, const real *dy, const real *x,
     lists = round_up(plan.block_taps + pixels + plan.pixels, 8) * sizeof(Py_ssize_t)
     # pieces (two indices a pixel), the copy, the panel of taps, dy^T, sums of its columns
     scratch_size = round_up(2 * plan.pixels * (sizeof(Py_ssize_t) // sizeof(real)) + plan.copy + plan.panel
-                            + plan.dy_t + plan.width, 16)
+                            + plan.dy_t + plan.width, 16) + FNN_APART // sizeof(real)
     sums_size = round_up(plan.parts * plan.part_sums, 16)
     bias_size = plan.parts * conv.groups * plan.filters
     shares = plan.threads * FNN_SHARE_BYTES

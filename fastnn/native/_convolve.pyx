@@ -14,7 +14,7 @@ from cython.parallel cimport prange
 from ._convolve_plan cimport FLAT, GATHER, PLAIN, ROWS, TURNED, Plan, join_rows, make_plan
 from ._im2col cimport copy_band, split_pixels, tap_offsets
 from ._kernels cimport FNN_RELU, activate, gather, igemm, lanes, pack, pack_t, pack_t_apart, round_up, spread
-from ._runtime cimport FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn_share, fnn_share_out, real
+from ._runtime cimport FNN_APART, FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn_share, fnn_share_out, real
 
 cdef enum:
     MAX_PANEL = 128         # pixels: no tile is wider
@@ -31,6 +31,7 @@ cdef int convolve(const Convolution *conv, const real *weight, const real *src, 
         conv = &joined
     make_plan(&plan, conv, sizeof(real))
     scratch_size = round_up(plan.copy + plan.panel + plan.tile + plan.filters + plan.turned, 16)
+    scratch_size += FNN_APART // sizeof(real)
     lists_size = round_up(2 * plan.taps + plan.chain, 8) * sizeof(Py_ssize_t)
     shares_size = plan.threads * FNN_SHARE_BYTES
     memory = <char *>fnn_alloc(shares_size + lists_size + plan.threads * scratch_size * sizeof(real))

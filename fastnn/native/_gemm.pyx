@@ -3,7 +3,7 @@
 from cython.parallel cimport prange, threadid
 
 from ._kernels cimport dot, dot_pack, gemm, lanes, pack, pack_t, round_up, tile_width
-from ._runtime cimport fnn_alloc, fnn_free, gemm_ns, isa, real, threads_for
+from ._runtime cimport FNN_APART, fnn_alloc, fnn_free, gemm_ns, isa, real, threads_for
 
 cdef enum:
     K_BLOCK = 768    # taps of a packed panel: 768 x 64 floats are 192 KB, a fraction of L2
@@ -28,7 +28,8 @@ cdef int matmul_batch(Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k
                       const real *init, Py_ssize_t init_rs, Py_ssize_t init_cs,
                       real *c, Py_ssize_t c_bs, Py_ssize_t c_rs) noexcept nogil:
     cdef Py_ssize_t width = tile_width(sizeof(real)), panels = (n + width - 1) // width
-    cdef Py_ssize_t row_blocks = 1, rows, task, item, row, col, panel_size = min(k, <Py_ssize_t>K_BLOCK) * width
+    cdef Py_ssize_t row_blocks = 1, rows, task, item, row, col
+    cdef Py_ssize_t panel_size = min(k, <Py_ssize_t>K_BLOCK) * width + FNN_APART // sizeof(real)
     cdef int threads
     cdef real *scratch
     if batch <= 0 or m <= 0 or n <= 0:
@@ -99,7 +100,7 @@ cdef bint dots_pay(Py_ssize_t m, Py_ssize_t k, int itemsize) noexcept nogil:
 cdef int dot_products(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, Py_ssize_t a_rs, const real *b,
                       Py_ssize_t b_rs, const real *init, real *c, Py_ssize_t c_rs) noexcept nogil:
     cdef Py_ssize_t vector = lanes(sizeof(real)), part, row_size, row_blocks, col_blocks = 1, rows, cols, task
-    cdef Py_ssize_t chain = DOT_CHAIN * vector
+    cdef Py_ssize_t chain = DOT_CHAIN * vector, panel_size
     cdef int threads
     cdef real *scratch
     if m <= 0 or n <= 0:
@@ -120,7 +121,8 @@ cdef int dot_products(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, P
         col_blocks = threads
     rows = round_up((m + row_blocks - 1) // row_blocks, DOT_COLS) if row_blocks > 1 else m
     cols = round_up((n + col_blocks - 1) // col_blocks, DOT_COLS)
-    scratch = <real *>fnn_alloc(threads * rows * row_size)
+    panel_size = (rows * row_size + FNN_APART) // sizeof(real)
+    scratch = <real *>fnn_alloc(threads * panel_size * sizeof(real))
     if scratch == NULL:
         return -1
     if threads == 1:
@@ -131,7 +133,7 @@ cdef int dot_products(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, P
         for task in prange(row_blocks * col_blocks, num_threads=threads, schedule="static"):
             dot_task(task // col_blocks * rows, min(rows, m - task // col_blocks * rows), task % col_blocks * cols,
                      min(cols, n - task % col_blocks * cols), k, part, a, a_rs, b, b_rs, init, c, c_rs,
-                     scratch + threadid() * (rows * row_size // <Py_ssize_t>sizeof(real)))
+                     scratch + threadid() * panel_size)
     fnn_free(scratch)
     return 0
 
