@@ -41,6 +41,8 @@ CASES = {
     "filters_in_tasks_of_groups": case((2, 12, 5, 6), (402, 6, 2, 2), groups=2),
     "many_small_images": case((37, 3, 5, 5), (6, 3, 3, 3), padding=1),
     "one_pixel_out": case((9, 6, 5, 7), (10, 6, 5, 7)),
+    "one_pixel_out_of_two_filters": case((37, 6, 3, 3), (2, 6, 3, 3)),
+    "one_pixel_out_of_more_images": case((9, 130, 2, 2), (70, 130, 2, 2), stride=2),
     "wide_kernel": case((1, 2, 30, 31), (3, 2, 25, 27), padding=4),
     "plain": case((2, 33, 11, 13), (17, 33, 1, 1)),
     "plain_wide": case((1, 300, 30, 31), (13, 300, 1, 1)),

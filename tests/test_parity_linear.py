@@ -33,6 +33,8 @@ SHAPES = {
     "panels_width_plus_1": (93, 31, 65),
     "panels_two_blocks": (300, 769, 20),
     "tall": (131, 20, 9),
+    "one_output": (131, 70, 1),
+    "few_outputs": (70, 1200, 3),
     "no_rows": (0, 5, 3),
     "no_inputs": (4, 0, 3),
     "no_outputs": (4, 5, 0),

@@ -8,6 +8,7 @@ import os
 from cython.parallel cimport prange
 from libc.string cimport memset
 
+from ._affine cimport affine_forward, affine_input, affine_weight
 from ._arrays cimport fnn_data, fnn_integers
 from ._blocks cimport Block
 from ._conv_exact cimport Walk, exact_forward, exact_input, exact_weight, walk_of
@@ -98,6 +99,12 @@ cdef bint winograd_can(const Py_ssize_t *weight, Geometry geo) noexcept nogil:
             and geo.dilation_w <= WIDEST_DILATION)
 
 
+cdef bint is_affine(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y, Geometry geo) noexcept nogil:
+    """One window, over all of the image: a layer of full connections."""
+    return (weight[2] == x[2] and weight[3] == x[3] and y[2] == y[3] == geo.groups == 1
+            and geo.pad_top == geo.pad_left == 0 and geo.algorithm != WINOGRAD)
+
+
 cdef fnn_pool2d describe_plane(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y,
                                Geometry geo) noexcept nogil:
     """One channel's walk of one filter; the arguments are the shapes."""
@@ -142,6 +149,10 @@ cdef int forward(x,         # IN   (N, C, H, W)
             activate(FNN_RELU, 0, size_of(ys), py, py)
         return 0
     walk = walk_of(&plane, xs[0], g.groups, ws)
+    if is_affine(xs, ws, ys, g):
+        with nogil:
+            failed = affine_forward(xs[0], size_of(ws) // ws[0], ws[0], px, pw, pb, relu, py)
+        return checked(failed)
     if is_depthwise(&plane, xs[1], ys[1], DEPTHWISE_IMAGE, g):
         with nogil:
             depthwise_image(&plane, xs[0], xs[1], ys[1], px, pw, pb, relu, py)
@@ -162,9 +173,7 @@ cdef int forward(x,         # IN   (N, C, H, W)
             failed = convolve(&conv, pw, px, pb, py)
             if not failed:
                 exact_forward(&walk, px, pw, pb, relu, py)
-    if failed:
-        raise MemoryError("conv2d: no scratch memory")
-    return 0
+    return checked(failed)
 
 
 cdef int backward_input(dy,        # IN   (N, K, P, Q)
@@ -187,6 +196,10 @@ cdef int backward_input(dy,        # IN   (N, K, P, Q)
         memset(pdx, 0, size_of(xs) * sizeof(real))
         return 0
     walk = walk_of(&plane, xs[0], g.groups, ws)
+    if is_affine(xs, ws, ys, g):
+        with nogil:
+            failed = affine_input(xs[0], size_of(ws) // ws[0], ws[0], pdy, pw, pdx)
+        return checked(failed)
     if is_depthwise(&plane, xs[1], ys[1], DEPTHWISE_IMAGE, g):
         with nogil:
             depthwise_input(&plane, xs[0], xs[1], ys[1], pdy, pw, pdx)
@@ -204,9 +217,7 @@ cdef int backward_input(dy,        # IN   (N, K, P, Q)
             failed = backward_input_direct(ys, ws, xs, g, pdy, pw, pdx)
             if not failed:
                 exact_input(&walk, pdy, pw, pdx)
-    if failed:
-        raise MemoryError("conv2d: no scratch memory")
-    return 0
+    return checked(failed)
 
 
 cdef int backward_input_direct(const Py_ssize_t *ys, const Py_ssize_t *ws, const Py_ssize_t *xs, Geometry geo,
@@ -265,6 +276,10 @@ cdef int backward_weight(dy,         # IN   (N, K, P, Q)
         ws[0], ws[1], ws[2], ws[3] = ys[1], 0, 1, 1
     if dw == NULL and db == NULL:
         return 0
+    if dw != NULL and is_affine(xs, ws, ys, g):
+        with nogil:
+            failed = affine_weight(xs[0], size_of(ws) // ws[0], ws[0], pdy, px, dw, db)
+        return checked(failed)
     if dw != NULL:
         plane = describe_plane(xs, ws, ys, g)
         walk = walk_of(&plane, xs[0], g.groups, ws)
@@ -286,6 +301,10 @@ cdef int backward_weight(dy,         # IN   (N, K, P, Q)
             failed = convolve_weight(&conv, pdy, px if dw != NULL else NULL, dw, db)
             if not failed and dw != NULL:
                 exact_weight(&walk, pdy, px, dw)
+    return checked(failed)
+
+
+cdef int checked(int failed) except -1:
     if failed:
         raise MemoryError("conv2d: no scratch memory")
     return 0

@@ -1,10 +1,9 @@
 """y = x W^T + b and its gradients, and products in a batch, over the shared matrix product. See reference/linear.py."""
 
 from ._arrays cimport fnn_data
-from ._gemm cimport dot_products, dots_pay, matmul, matmul_batch
-from ._kernels cimport FNN_RELU, col_sum
+from ._affine cimport affine_forward, affine_input, affine_weight
+from ._gemm cimport matmul_batch
 from ._runtime cimport real
-from .activation cimport activate_all
 
 
 def linear_forward(x, weight, bias, y, activation=None):
@@ -48,15 +47,9 @@ cdef int forward(x,         # IN   (N, I)
     cdef const real *pb = <const real *>fnn_data(bias, False, 1, sizeof(real), ignored)
     cdef real *py = <real *>fnn_data(y, True, 2, sizeof(real), y_shape)
     cdef Py_ssize_t rows = x_shape[0], inputs = x_shape[1], outputs = y_shape[1]
-    cdef int failed = 0
+    cdef int failed
     with nogil:
-        if dots_pay(rows, inputs, sizeof(real)):
-            failed = dot_products(rows, outputs, inputs, px, inputs, pw, inputs, pb, py, outputs)
-        else:
-            failed = matmul(rows, outputs, inputs, px, inputs, <Py_ssize_t>1, pw, <Py_ssize_t>1, inputs,
-                            pb, <Py_ssize_t>0, <Py_ssize_t>1, py, outputs)
-        if relu:
-            activate_all(FNN_RELU, 0, rows * outputs, py, py)
+        failed = affine_forward(rows, inputs, outputs, px, pw, pb, relu, py)
     if failed:
         raise MemoryError("linear: no scratch memory")
     return 0
@@ -72,10 +65,9 @@ cdef int backward_input(dy,        # IN   (N, O)
     cdef const real *pw = <const real *>fnn_data(weight, False, 2, sizeof(real), weight_shape)
     cdef real *pdx = <real *>fnn_data(dx, True, 2, sizeof(real), shape)
     cdef Py_ssize_t rows = shape[0], inputs = weight_shape[1], outputs = weight_shape[0]
-    cdef int failed = 0
+    cdef int failed
     with nogil:
-        failed = matmul(rows, inputs, outputs, pdy, outputs, <Py_ssize_t>1, pw, inputs, <Py_ssize_t>1,
-                        <const real *>NULL, <Py_ssize_t>0, <Py_ssize_t>0, pdx, inputs)
+        failed = affine_input(rows, inputs, outputs, pdy, pw, pdx)
     if failed:
         raise MemoryError("linear: no scratch memory")
     return 0
@@ -94,13 +86,9 @@ cdef int backward_weight(dy,         # IN   (N, O)
     cdef real *pdw = <real *>fnn_data(dweight, True, 2, sizeof(real), ignored)
     cdef real *pdb = <real *>fnn_data(dbias, True, 1, sizeof(real), ignored)
     cdef Py_ssize_t rows = x_shape[0], inputs = x_shape[1], outputs = dy_shape[1]
-    cdef int failed = 0
+    cdef int failed
     with nogil:
-        if pdw != NULL:
-            failed = matmul(outputs, inputs, rows, pdy, <Py_ssize_t>1, outputs, px, inputs, <Py_ssize_t>1,
-                            <const real *>NULL, <Py_ssize_t>0, <Py_ssize_t>0, pdw, inputs)
-        if pdb != NULL:
-            col_sum(rows, outputs, pdy, outputs, pdb)
+        failed = affine_weight(rows, inputs, outputs, pdy, px, pdw, pdb)
     if failed:
         raise MemoryError("linear: no scratch memory")
     return 0
