@@ -128,3 +128,4 @@ static void NAME(depthwise_weight)(const fnn_pool2d *g, ptrdiff_t images, const 
 #undef STRIP_TAPS
 #undef STRIP_PIXELS
 #undef STRIP_LINES
+#undef STRIP_LEAST

@@ -1,6 +1,7 @@
 /* Pooling by strips of windows: first the winner of each window's row, then the winners of the rows meet. In that order
  * ties and NaNs fall as the definition wants. */
 #define STRIP_LINES 64
+#define STRIP_LEAST 8
 
 typedef struct {
     const fnn_pool2d *g;

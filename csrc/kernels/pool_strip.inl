@@ -137,7 +137,9 @@ INLINE void NAME(pool_by_strips)(int mode, int with_taps, const fnn_pool2d *g, p
     ptrdiff_t reach = (g->kernel_h - 1) * g->dilation_h + 1, in = g->in_h * g->in_w, out = g->out_h * g->out_w;
     pool.whole_p0 = (g->pad_h + g->stride_h - 1) / g->stride_h;
     pool.whole_p1 = fnn_floor_div(g->in_h + g->pad_h - reach, g->stride_h) + 1;
-    ptrdiff_t lines = fnn_max(fnn_min(STRIP_PIXELS / g->in_w, STRIP_LINES), reach);
+    /* Where rows share nothing, a few of them share the masks of a strip, however wide they are. */
+    ptrdiff_t least = reach == 1 ? STRIP_LEAST : reach;
+    ptrdiff_t lines = fnn_max(fnn_min(STRIP_PIXELS / g->in_w, STRIP_LINES), least);
     ptrdiff_t np = fnn_min(g->out_h, (lines - reach) / g->stride_h + 1);
     ptrdiff_t some = np == g->out_h ? fnn_max(1, STRIP_PIXELS / in) : 1; /* planes together */
     const REAL *y_end = y + (planes - 1) * out + p1 * g->out_w;
@@ -158,14 +160,14 @@ INLINE void NAME(pool_by_strips)(int mode, int with_taps, const fnn_pool2d *g, p
                 pool.is_power = 1;
                 pool.height = 0;
                 NAME(fetch_share)(planes * in, first + band, band, strip, strips);
-                for (ptrdiff_t j = 0; j < pool.n; j++) {
-                    if (mode == FNN_POOL_MEAN) {
-                        ptrdiff_t width = fnn_mean_width(g, pool.q + j, include_pad);
-                        pool.width[j] = width;
-                        pool.is_power &= fnn_is_power(width);
-                    }
-                    if (mode != FNN_POOL_MEAN) pool.first[j] = (INT)fnn_cols(g, pool.q + j).low;
+                pool.first = (NAME(vi)){0};
+                for (ptrdiff_t j = 0; mode == FNN_POOL_MEAN && j < pool.n; j++) {
+                    ptrdiff_t width = fnn_mean_width(g, pool.q + j, include_pad);
+                    pool.width[j] = width;
+                    pool.is_power &= fnn_is_power(width);
                 }
+                for (ptrdiff_t j = 0; with_taps && pool.strip.start < 0 && j < pool.n; j++)
+                    pool.first[j] = (INT)fnn_cols(g, pool.q + j).low;
                 for (ptrdiff_t i = plane; i < fnn_min(plane + some, planes); i++) {
                     char *own_taps = taps + i * out * tap_bytes;
                     ptrdiff_t room = (planes - i) * in;

@@ -54,7 +54,10 @@ def avg_pool2d_backward_input(dy, dx, geo, count_include_pad):
 
 
 cdef Pooling describe(geo, const Py_ssize_t *image, const Py_ssize_t *windows, bint backward) except *:
-    """The arguments are the shapes. Planes are cut into bands only where planes alone would keep no thread busy."""
+    """The arguments are the shapes. Planes are cut into bands only where planes alone would keep no thread busy.
+
+    Where no window sees two rows all planes are one, forward: its rows share the work of a strip.
+    """
     cdef Pooling p
     cdef double pixels
     cdef Py_ssize_t[8] n
@@ -63,6 +66,9 @@ cdef Pooling describe(geo, const Py_ssize_t *image, const Py_ssize_t *windows, b
     p.g.kernel_h, p.g.kernel_w, p.g.stride_h, p.g.stride_w = n[0], n[1], n[2], n[3]
     p.g.pad_h, p.g.pad_w, p.g.dilation_h, p.g.dilation_w = n[4], n[5], n[6], n[7]
     p.planes = image[0] * image[1]
+    if not backward and p.g.kernel_h == p.g.stride_h == 1 and p.g.pad_h == 0 and p.g.out_w > 1 and p.planes > 0:
+        p.g.in_h = p.g.out_h = p.planes * image[2]
+        p.planes = 1
     p.rows = p.g.in_h if backward else p.g.out_h
     p.multiple = p.g.stride_h if backward else 1
     pixels = <double>p.planes * (p.g.in_h * p.g.in_w + p.g.out_h * p.g.out_w)
