@@ -16,8 +16,10 @@ from ._rnn_net cimport (
     GRU,
     LSTM,
     ORDER_SIZE,
+    PAGE,
     Gradients,
     Net,
+    apart,
     arrange,
     carve,
     clear_gradients,
@@ -36,10 +38,6 @@ from ._rnn_weights cimport Weights, WeightsShare, add_parts, add_to_weights
 from ._rnn_weights cimport lay_out_weights, lay_out_weights_share, weight_uses, x_gradient
 from ._runtime cimport real
 
-cdef enum:
-    PAGE = 4096
-
-
 cdef struct Backward:
     const Net *net
     Gradients grads
@@ -49,7 +47,7 @@ cdef struct Backward:
     char *dgates             # piece_size bytes for each group of rows
     char *states             # state_size bytes for each group, or for each thread where units are shared out
     char *shares             # share_size(team) bytes for each thread
-    Py_ssize_t piece_size, state_size   # pages, which no two threads write to
+    Py_ssize_t piece_size, state_size
     fnn_flag *flags
     bint by_rows
     bint apart               # no thread needs anything of another's before the end
@@ -97,10 +95,10 @@ cdef size_t lay_out(Backward *job, Net *net, const Plan *plan, size_t at, real *
         net.order = <Py_ssize_t *>carve(&at, ORDER_SIZE * net.rows * sizeof(Py_ssize_t))
     lay_out_weights(&job.weights, net, &job.grads, plan, &at, dtype)
     at = round_up(at, PAGE)
-    job.piece_size = round_up((job.blocks * job.block * rows * job.weights.row + lanes(item)) * item, PAGE)
+    job.piece_size = apart((job.blocks * job.block * rows * job.weights.row + lanes(item)) * item)
     job.weights.piece = job.piece_size // item
     job.dgates = <char *>carve(&at, net.groups * job.piece_size)
-    job.state_size = round_up(2 * rows * net.hidden * item, PAGE)
+    job.state_size = apart(2 * rows * net.hidden * item)
     job.states = <char *>carve(&at, plan.threads * job.state_size)
     job.shares = <char *>at
     for team in range(1, plan.threads + 1):   # OpenMP may give fewer threads than were wanted
@@ -117,7 +115,7 @@ cdef Py_ssize_t share_size(const Backward *job, const Net *net, int team, real *
         end = 0
         lay_out_share(job, net, &share, id, team, &end, dtype)
         most = max(most, end)
-    return round_up(most, PAGE)
+    return apart(most)
 
 
 cdef void lay_out_share(const Backward *job, const Net *net, Share *share, int id, int team, size_t *at,

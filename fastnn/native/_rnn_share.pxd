@@ -1,13 +1,12 @@
 """What the threads of a recurrent layer's forward pass work on and in."""
 
 from ._kernels cimport lanes, round_up, tile_width
-from ._rnn_net cimport LSTM, ORDER_SIZE, Net, carve, fnn_flag, part_start
+from ._rnn_net cimport LSTM, ORDER_SIZE, PAGE, Net, apart, carve, fnn_flag, part_start
 from ._rnn_tiles cimport Tiles, cut_into_tiles, first_unit, panel_size
 from ._runtime cimport real
 
 cdef enum:
     TILE_ROWS = 48       # rows of a tile of sums: at most 48 x 64 floats, 12 KB of L1
-    PAGE = 4096
     PROJECTED_ROWS = 64  # rows of x whose products are formed at once where a step alone has too few
 
 
@@ -26,8 +25,7 @@ cdef struct Forward:
     bint by_rows
 
 
-# What one thread works on and in. It lies on pages of its own: a line that two cores write takes 50 to 250 ns to go
-# from one to the other, and the processor fetches lines ahead, to the end of a page.
+# What one thread works on and in. It lies apart from another's.
 cdef struct Share:
     Tiles tiles                    # of all units or of some
     Py_ssize_t group, start, rows  # of rows, whose places begin at `start`
@@ -61,7 +59,7 @@ cdef inline size_t lay_out(Forward *job, int threads, size_t at, real *dtype) no
     at = round_up(at, PAGE)
     job.shares = <char *>at
     lay_out_share(job, &share, &end, dtype)
-    job.share_size = round_up(end, PAGE)
+    job.share_size = apart(end)
     return at + threads * job.share_size - start + PAGE   # which page the memory begins in is yet to be seen
 
 
