@@ -99,13 +99,14 @@ static void ROWS(NV)(ptrdiff_t rows, ptrdiff_t k, const REAL *a, ptrdiff_t a_rs,
 #endif
     };
     ptrdiff_t blocks = (rows + MR_MAX - 1) / MR_MAX;
-    for (; blocks > 0; blocks--) {
-        ptrdiff_t mr = (rows + blocks - 1) / blocks;
-        tiles[mr](k, a, a_rs, A_ARGS, b, B_ARGS, init, init_rs, init_cs, c, c_rs);
-        rows -= mr;
-        a += mr * a_rs;
-        c += mr * c_rs;
-        init = init == NULL ? NULL : init + mr * init_rs;
+    while (blocks > 0) {
+        ptrdiff_t mr = (rows + blocks - 1) / blocks, alike = rows - (mr - 1) * blocks;
+        tiles[mr](alike, k, a, a_rs, A_ARGS, b, B_ARGS, init, init_rs, init_cs, c, c_rs);
+        blocks -= alike;
+        rows -= alike * mr;
+        a += alike * mr * a_rs;
+        c += alike * mr * c_rs;
+        init += alike * mr * init_rs;
     }
 }
 #undef MR_MAX

@@ -1,6 +1,6 @@
 /* All tiles of an ISA, and the function that walks over rows with them. Included for strided and indexed taps. */
-typedef void NAME(TILE_TYPE)(ptrdiff_t k, const REAL *a, ptrdiff_t a_rs, A_TAPS, const REAL *b, B_TAPS,
-                             const REAL *init, ptrdiff_t init_rs, ptrdiff_t init_cs, REAL *c, ptrdiff_t c_rs);
+typedef void NAME(TILE_TYPE)(ptrdiff_t tiles, ptrdiff_t k, const REAL *a, ptrdiff_t a_rs, A_TAPS, const REAL *b,
+                             B_TAPS, const REAL *init, ptrdiff_t init_rs, ptrdiff_t init_cs, REAL *c, ptrdiff_t c_rs);
 typedef void NAME(WALK_TYPE)(ptrdiff_t rows, ptrdiff_t k, const REAL *a, ptrdiff_t a_rs, A_TAPS, const REAL *b,
                              B_TAPS, const REAL *init, ptrdiff_t init_rs, ptrdiff_t init_cs, REAL *c, ptrdiff_t c_rs);
 #define NV 1

@@ -25,6 +25,7 @@ INLINE NAME(v) NAME(broadcast)(REAL x) { return x - (NAME(v)){0}; }
 #define NOT_FOLDED(x) ((void)0)
 #endif
 #endif
+#define NOT_FOLDED_ADDRESS(p) __asm__("" : "+r"(p))
 
 /* mask ? x : y in each lane; the compiler makes a blend of it. */
 INLINE NAME(v) NAME(select)(NAME(vi) mask, NAME(v) x, NAME(v) y)
