@@ -4,14 +4,15 @@ Or ("turned") pixels are broadcast, filters lie in the lanes, and the results ar
 
 A task is a band of rows of an image, or some small images. Block by block of channels it copies its part of the
 source, padded and split by phases, and multiplies it with the weights: in tiles of pixels of one row, in tiles that
-run over the ends of the rows, over panels of taps x pixels that are gathered from the copy first, or pixel by pixel
-with panels of filters, which takes a copy (not split) only where there is padding. An output is a sum of sequential
+run over the ends of the rows, over panels of taps x pixels that are gathered from the copy first or, with a copy for
+each column of taps, read from there, or pixel by pixel with panels of filters, which takes a copy (not split) only
+where there is padding. An output is a sum of sequential
 chains over blocks of channels, as long as the shape says, so no bit depends on these choices.
 """
 
 from cython.parallel cimport prange
 
-from ._convolve_plan cimport FLAT, GATHER, PLAIN, ROWS, TURNED, Plan, join_rows, make_plan
+from ._convolve_plan cimport COLUMNS, FLAT, GATHER, PLAIN, ROWS, TURNED, Plan, join_rows, make_plan
 from ._im2col cimport copy_band, split_pixels, tap_offsets
 from ._kernels cimport FNN_RELU, activate, gather, igemm, lanes, pack, pack_t, pack_t_apart, round_up, spread
 from ._runtime cimport FNN_APART, FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn_share, fnn_share_out, real
@@ -115,7 +116,7 @@ cdef void convolve_task(const Convolution *conv, const Plan *plan, Py_ssize_t gr
         taps = channels * conv.h.taps * conv.w.taps
         if c > 0:
             init, init_rs, init_cs = to, out_rs, 2
-        if plan.tiling == GATHER or plan.tiling == PLAIN:
+        if plan.tiling == GATHER or plan.tiling == COLUMNS or plan.tiling == PLAIN:
             multiply_panels(conv, plan, rows, taps, n_rows, pixels, weight + c * conv.weight_channels, init, init_rs,
                             init_cs, src + c * src_plane + row * conv.w.size, scratch, to, out_rs)
         elif plan.tiling == ROWS:
@@ -176,6 +177,8 @@ cdef void multiply_panels(const Convolution *conv, const Plan *plan, Py_ssize_t 
             b, b_off = panel, plan.in_panel
             if plan.tiling == GATHER:
                 gather(n, plan.in_copy + t, pieces, from_, lane, scratch, panel, plan.width)
+            elif plan.tiling == COLUMNS:
+                b, b_off = scratch + pixel, plan.in_copy + t
             elif plan.unpacked and cols == width:   # whole vectors: nothing is read past the source
                 b, b_off = src + pixel, plan.in_copy + t
             else:

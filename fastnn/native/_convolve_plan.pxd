@@ -6,6 +6,7 @@ from ._runtime cimport fnn_share
 
 cdef enum Tiling:
     GATHER      # panels, gathered from the copy; any pixels
+    COLUMNS     # pixels of any rows, read from copies for each column of taps, which have nothing between the rows
     ROWS        # pixels of one row, read from the copy
     FLAT        # pixels of the copy as they come, with those between the rows, which are dropped
     PLAIN       # 1x1: panels, packed from the source itself or read there

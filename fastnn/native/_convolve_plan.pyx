@@ -4,7 +4,7 @@ Only the length of a chain decides about bits, and only the shape about it.
 """
 
 from ._convolve cimport Convolution, Geometry, weights_are_rows
-from ._im2col cimport gcd, is_inside, is_plain, join_phases, set_axis, set_band, set_phase
+from ._im2col cimport Axis, gcd, is_inside, is_plain, join_phases, set_axis, set_band, set_phase, split_columns
 from ._kernels cimport lanes, round_up, tile_width
 from ._runtime cimport gemm_ns, isa, threads_for
 
@@ -78,6 +78,9 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) no
     plan.width = tile_width(<int>itemsize)
     plan.tiling = choose_tiling(plan, conv, vector, itemsize)
     plan.copy = plan.tiling != PLAIN
+    if plan.tiling == COLUMNS:
+        split_columns(&plan.w)
+        set_band(&plan.band, &plan.h, &plan.w, plan.band.rows, 1)
     if plan.unpacked:
         plan.band.channel = conv.h.size * conv.w.size
     if kernel <= TAPS:
@@ -147,8 +150,9 @@ cdef bint fills_vectors(const Convolution *conv, Py_ssize_t pixels, Py_ssize_t k
 cdef Tiling choose_tiling(Plan *plan, const Convolution *conv, int vector, Py_ssize_t itemsize) noexcept nogil:
     """The cheapest, in cycles for a tap of the band: a multiply-add of vectors takes one, to gather a vector 3.5."""
     cdef Py_ssize_t images = plan.band.images, band = plan.band.rows, width = conv.w.out, rows = plan.rows
-    cdef Py_ssize_t taps, across, along
-    cdef double gathered, by_rows, flat, slow = 1.0
+    cdef Py_ssize_t taps, across, along, height = conv.h.phases * (band + conv.h.extent)
+    cdef double gathered, by_rows, flat, columns, more, slow = 1.0
+    cdef Axis w = conv.w
     taps = conv.channels * conv.h.taps * conv.w.taps
     if is_plain(&conv.h) and is_plain(&conv.w) and images == 1:
         # Tall tiles leave the loads time to wait for lines that lie apart; low ones lose what packing costs, or more.
@@ -170,17 +174,29 @@ cdef Tiling choose_tiling(Plan *plan, const Convolution *conv, int vector, Py_ss
     if conv.h.taps * conv.w.taps > TAPS:
         flat = gathered + by_rows
     plan.cycles = min(gathered, min(by_rows, flat))
+    if images == 1:
+        split_columns(&w)
+        columns = slow * ((band * width + vector - 1) // vector) * max(<double>rows, 4.0 * vector / plan.width)
+        more = (row_cycles(&w, vector) - row_cycles(&conv.w, vector)) * height * conv.channels
+        if columns + more / taps < plan.cycles:
+            plan.cycles = columns
+            return COLUMNS
     return GATHER if plan.cycles == gathered else FLAT if flat < by_rows else ROWS
+
+
+cdef inline double row_cycles(const Axis *w, int vector) noexcept nogil:
+    """To copy a row of the source, all phases or columns of it."""
+    cdef double pixel = 1.0 if w.step == 3 or w.step > 4 else (1 + 2.5 * w.step) / vector
+    return w.phases * (4 + (w.out + w.extent) * pixel)
 
 
 cdef double total_cycles(const Plan *plan, const Convolution *conv, int vector) noexcept nogil:
     """Of the thread that has most to do: products and copies."""
     cdef Py_ssize_t tasks = conv.groups * plan.image_blocks * plan.bands * plan.row_blocks
     cdef double taps = <double>conv.channels * conv.h.taps * conv.w.taps, copy = 0
-    cdef Py_ssize_t rows = plan.h.phases * plan.w.phases * (plan.band.plane // plan.band.pitch)
     if plan.copy:
-        copy = conv.channels * plan.band.images * rows * (4 + plan.band.pitch * (
-            1.0 if plan.w.step == 3 or plan.w.step > 4 else (1 + 2.5 * plan.w.step) / vector))
+        copy = conv.channels * plan.band.images * plan.h.phases * (plan.band.plane // plan.band.pitch) * row_cycles(
+            &plan.w, vector)
     return (tasks + plan.threads - 1) // plan.threads * (taps * plan.cycles + copy)
 
 
@@ -196,6 +212,7 @@ cdef void consider_turned(Plan *plan, const Convolution *conv, int vector, Py_ss
     least = max(<Py_ssize_t>1, conv.h.out * conv.w.out // PIXELS)
     own.tiling = TURNED
     own.image_blocks = conv.images
+    own.h, own.w = conv.h, conv.w
     join_phases(&own.h)
     join_phases(&own.w)
     own.copy = not (is_inside(&conv.h) and is_inside(&conv.w)

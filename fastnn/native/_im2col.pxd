@@ -14,6 +14,7 @@ cdef struct Axis:
     bint reversed           # then step is 1
     Py_ssize_t phases       # how many phases of the source are read
     Py_ssize_t extent       # the copy of n outputs has n + extent rows or columns a phase
+    bint columns            # the copy has a plane of its own for each tap, in place of one for each phase
 
 # A copy of a band of rows of some images. Strides count elements; an image has h.phases x w.phases planes.
 cdef struct Band:
@@ -37,6 +38,10 @@ cdef inline void join_phases(Axis *axis) noexcept nogil:
     if axis.step > 1:
         axis.out, axis.extent = (axis.out - 1) * axis.step + 1, (axis.taps - 1) * axis.delta
         axis.step = axis.phases = 1
+
+# The same axis with what each tap reads copied on its own: outputs find it one after the other, in the next row too.
+cdef inline void split_columns(Axis *axis) noexcept nogil:
+    axis.columns, axis.phases, axis.extent = True, axis.taps, 0
 
 cdef inline bint is_inside(const Axis *axis) noexcept nogil:
     """Whether no tap reads padding."""

@@ -16,6 +16,7 @@ cdef void set_axis(Axis *axis, Py_ssize_t size, Py_ssize_t out, Py_ssize_t step,
     axis.start = first + (taps - 1) * delta if axis.reversed else first
     axis.extent = (taps - 1) * axis.delta // step
     axis.phases = min(taps, step // gcd(step, axis.delta))
+    axis.columns = False
 
 
 cdef void set_phase(Axis *axis, Py_ssize_t size, Py_ssize_t image, Py_ssize_t first, Py_ssize_t taps,
@@ -48,7 +49,9 @@ cdef void tap_offsets(const Axis *h, const Axis *w, const Band *band, Py_ssize_t
     for i in range(h.taps):
         for j in range(w.taps):
             plane = i % h.phases * w.phases + j % w.phases
-            offsets[t] = plane * band.plane + shift(h, i) // h.step * band.pitch + shift(w, j) // w.step
+            offsets[t] = plane * band.plane + shift(h, i) // h.step * band.pitch
+            if not w.columns:
+                offsets[t] += shift(w, j) // w.step
             t += 1
     for i in range(t, channels * t):
         offsets[i] = offsets[i - t] + band.channel
@@ -71,7 +74,7 @@ cdef void copy_band(const Axis *h, const Axis *w, const Band *band, Py_ssize_t r
         for c in range(channels):
             for n in range(images):
                 for j in range(w.phases):   # they read the same rows: innermost, while these are in the cache
-                    x = w.start + j * w.delta % w.step
+                    x = w.start + (shift(w, j) if w.columns else j * w.delta % w.step)
                     left = first_at_least(0, x, w.step, band.pitch)
                     right = first_at_least(w.size, x, w.step, band.pitch)
                     plane = dst + c * band.channel + n * band.image + (i * w.phases + j) * band.plane
