@@ -70,7 +70,8 @@ def test_every_isa_keeps_non_finite_values_in_place(isa, threads, dtype, guards,
 
 @pytest.mark.parametrize("value", [np.inf, np.nan], ids=["inf", "nan"])
 @pytest.mark.parametrize("name", ["row", "stride_2", "stride_past_kernel", "four_sides", "dilated_and_strided",
-                                  "grouped", "depthwise", "padded_1x1"])
+                                  "grouped", "depthwise", "padded_1x1", "rows_skip_taps", "panels_skip_taps",
+                                  "turned_skips_taps", "dilated_skips_taps", "no_row_sees_all_taps"])
 def test_conv2d_with_one_spoilt_tap(guards, name, value):
     case = case_of(name)
     _, _, height, width = case.weight

@@ -3,7 +3,9 @@
 To look for such sums costs next to nothing. A weight that is not finite makes NaN of every output in whose window its
 tap lies outside the image. If there is such an output in a plane, then the plane's first or its last is one: rows and
 columns leave the image at either end. So two outputs of one image tell for each filter whether its weights have to
-be looked at, as long as each of the two is the sum over all of its taps. For a weight gradient one channel tells.
+be looked at, as long as each of the two is the sum over all of its taps. Where rows of taps outside the image are left
+out, only columns leave it; then the first and the last output of any row with the tap tell, and of the first row, the
+last, and the first that has no tap above the image one does. For a weight gradient one channel tells.
 """
 
 from libc.math cimport isnan
@@ -35,18 +37,25 @@ cdef bint leaves(Py_ssize_t first, Py_ssize_t taps, Py_ssize_t step, Py_ssize_t 
     return first < 0 or first + (taps - 1) * step >= size
 
 
+cdef inline bint row_has_nan(const real *row, Py_ssize_t n) noexcept nogil:
+    """At one of its ends."""
+    return isnan(row[0]) or isnan(row[n - 1])
+
+
 # ---- y
 
 
 cdef void exact_forward(const Walk *g, const real *x, const real *weight, const real *bias, bint relu,
                         real *y) noexcept nogil:
     cdef Py_ssize_t filters = g.groups * g.filters, plane = g.p * g.q, taps = g.channels * g.r * g.s, k, n
+    cdef Py_ssize_t whole = min(g.p - 1, (max(<Py_ssize_t>0, g.pad_h) + g.stride_h - 1) // g.stride_h) * g.q
     if g.images == 0 or not (leaves(-g.pad_h, g.r, g.dilation_h, g.h) or leaves(-g.pad_w, g.s, g.dilation_w, g.w)
                              or leaves((g.p - 1) * g.stride_h - g.pad_h, g.r, g.dilation_h, g.h)
                              or leaves((g.q - 1) * g.stride_w - g.pad_w, g.s, g.dilation_w, g.w)):
         return
     for k in range(filters):
-        if (isnan(y[k * plane]) or isnan(y[(k + 1) * plane - 1])) and not all_finite(weight + k * taps, taps):
+        if (row_has_nan(y + k * plane, g.q) or row_has_nan(y + (k + 1) * plane - g.q, g.q)
+                or row_has_nan(y + k * plane + whole, g.q)) and not all_finite(weight + k * taps, taps):
             for n in range(g.images):
                 forward_plane(g, x + (n * g.groups + k // g.filters) * g.channels * g.h * g.w, weight + k * taps,
                               bias[k] if bias != NULL else 0, relu, y + (n * filters + k) * plane)
@@ -86,17 +95,17 @@ cdef real forward_sum(const Walk *g, const real *x, const real *weight, real tot
 
 
 cdef void exact_input(const Walk *g, const real *dy, const real *weight, real *dx) noexcept nogil:
-    """Pixels a stride apart are a convolution of their own: its first and its last pixel tell."""
-    cdef Py_ssize_t channels = g.groups * g.channels, plane = g.h * g.w, taps = g.r * g.s, c, n, i, j, k
+    """Pixels a stride apart are a convolution of their own: the ends of some of its rows tell."""
+    cdef Py_ssize_t channels = g.groups * g.channels, plane = g.h * g.w, taps = g.r * g.s, c, n, i, k
     cdef const real *filters
     cdef bint suspect
     for c in range(channels):
         filters = weight + (c // g.channels * g.filters * g.channels + c % g.channels) * taps
         suspect = False
         for i in range(min(g.stride_h, g.h)):
-            for j in range(min(g.stride_w, g.w)):
-                suspect |= isnan(dx[c * plane + i * g.w + j])
-                suspect |= isnan(dx[c * plane + last(i, g.stride_h, g.h) * g.w + last(j, g.stride_w, g.w)])
+            suspect |= ends_have_nan(g, dx + c * plane + i * g.w)
+            suspect |= ends_have_nan(g, dx + c * plane + whole_row(g, i) * g.w)
+            suspect |= ends_have_nan(g, dx + c * plane + last(i, g.stride_h, g.h) * g.w)
         if not suspect:
             continue
         for k in range(g.filters):
@@ -105,6 +114,25 @@ cdef void exact_input(const Walk *g, const real *dy, const real *weight, real *d
                     input_plane(g, dy + (n * g.groups + c // g.channels) * g.filters * g.p * g.q, filters,
                                 dx + (n * channels + c) * plane)
                 break
+
+
+cdef bint ends_have_nan(const Walk *g, const real *row) noexcept nogil:
+    """Of the columns of each phase."""
+    cdef Py_ssize_t j
+    for j in range(min(g.stride_w, g.w)):
+        if isnan(row[j]) or isnan(row[last(j, g.stride_w, g.w)]):
+            return True
+    return False
+
+
+cdef Py_ssize_t whole_row(const Walk *g, Py_ssize_t first) noexcept nogil:
+    """The first row, a number of strides after `first`, from which no tap goes back to before the first window."""
+    cdef Py_ssize_t tap = g.r - 1, row = first
+    while tap > 0 and (first + g.pad_h - tap * g.dilation_h) % g.stride_h != 0:
+        tap -= 1
+    while row + g.stride_h < g.h and row + g.pad_h < tap * g.dilation_h:
+        row += g.stride_h
+    return row
 
 
 cdef Py_ssize_t last(Py_ssize_t first, Py_ssize_t step, Py_ssize_t size) noexcept nogil:

@@ -19,10 +19,14 @@ cdef struct Geometry:
     Py_ssize_t stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w, groups
     int algorithm   # conv2d.pyx
 
-cdef inline bint weights_are_rows(const Convolution *conv) noexcept nogil:
-    """Whether the weights of an output channel lie one after the other, in the order of the taps."""
+cdef inline bint taps_are_rows(const Convolution *conv) noexcept nogil:
+    """Whether the weights of two channels, one of the source and one of the outputs, lie in the order of the taps."""
     return (conv.h.tap == 0 and conv.w.tap == 0 and conv.h.tap_step == 1 and conv.w.tap_step == 1
-            and conv.w.taps == conv.kernel_w and conv.weight_channels == conv.h.taps * conv.w.taps)
+            and conv.w.taps == conv.kernel_w)
+
+cdef inline bint weights_are_rows(const Convolution *conv) noexcept nogil:
+    """Whether all weights of an output channel do."""
+    return taps_are_rows(conv) and conv.weight_channels == conv.h.taps * conv.w.taps
 
 # Returns -1 where scratch memory is not to be had (nothing is written then), else 0.
 cdef int convolve(const Convolution *conv, const real *weight, const real *src, const real *bias,

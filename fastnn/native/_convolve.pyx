@@ -13,7 +13,7 @@ chains over blocks of channels, as long as the shape says, so no bit depends on 
 from cython.parallel cimport prange
 
 from ._convolve_plan cimport COLUMNS, FLAT, GATHER, PLAIN, ROWS, TURNED, Plan, join_rows, make_plan
-from ._im2col cimport copy_band, split_pixels, tap_offsets
+from ._im2col cimport Seen, copy_band, see_rows, split_pixels, tap_offsets
 from ._kernels cimport FNN_RELU, activate, gather, igemm, lanes, pack, pack_t, pack_t_apart, round_up, spread
 from ._runtime cimport FNN_APART, FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn_share, fnn_share_out, real
 
@@ -72,23 +72,25 @@ cdef void convolve_tasks(const Convolution *conv, const Plan *plan, Py_ssize_t w
                          const real *src, const real *bias, real *out, real *scratch) noexcept nogil:
     cdef Py_ssize_t task = fnn_next_task(plan.shares, plan.threads, worker), tasks = plan.image_blocks * plan.bands
     cdef Py_ssize_t packed = -1
+    cdef Seen seen
+    seen.high = 0
     while task >= 0:
         if plan.tiling != TURNED:   # the blocks of rows of a copy one after the other
             convolve_task(conv, plan, task // (tasks * plan.row_blocks), task % plan.row_blocks,
-                          task // plan.row_blocks % tasks, weight, src, bias, out, scratch)
+                          task // plan.row_blocks % tasks, weight, src, bias, &seen, out, scratch)
         else:                       # all pixels of a block of rows, whose weights are packed
             if packed != task // tasks:
                 packed = task // tasks
                 pack_filters(conv, plan, packed // plan.row_blocks, packed % plan.row_blocks, weight, bias,
                              scratch + plan.copy)
             convolve_task(conv, plan, packed // plan.row_blocks, packed % plan.row_blocks, task % tasks, weight, src,
-                          bias, out, scratch)
+                          bias, &seen, out, scratch)
         task = fnn_next_task(plan.shares, plan.threads, worker)
 
 
 cdef void convolve_task(const Convolution *conv, const Plan *plan, Py_ssize_t group, Py_ssize_t row_block,
-                        Py_ssize_t pixel_block, const real *weight, const real *src, const real *bias, real *out,
-                        real *scratch) noexcept nogil:
+                        Py_ssize_t pixel_block, const real *weight, const real *src, const real *bias, Seen *seen,
+                        real *out, real *scratch) noexcept nogil:
     cdef Py_ssize_t m0 = row_block * plan.rows, rows = min(plan.rows, conv.rows - m0)
     cdef Py_ssize_t row = pixel_block % plan.bands * plan.band.rows, n_rows = min(plan.band.rows, conv.h.out - row)
     cdef Py_ssize_t image = pixel_block // plan.bands * plan.band.images
@@ -120,8 +122,8 @@ cdef void convolve_task(const Convolution *conv, const Plan *plan, Py_ssize_t gr
             multiply_panels(conv, plan, rows, taps, n_rows, pixels, weight + c * conv.weight_channels, init, init_rs,
                             init_cs, src + c * src_plane + row * conv.w.size, scratch, to, out_rs)
         elif plan.tiling == ROWS:
-            multiply_rows(conv, plan, rows, taps, n_rows, images, weight + c * conv.weight_channels, init, init_rs,
-                          init_cs, scratch, to, out_rs)
+            multiply_rows(conv, plan, rows, taps, row, n_rows, images, weight + c * conv.weight_channels, init,
+                          init_rs, init_cs, scratch, seen, to, out_rs)
         elif plan.tiling == FLAT:
             multiply_flat(conv, plan, rows, taps, n_rows, images, weight, init, scratch, scratch + plan.copy, to,
                           out_rs)
@@ -130,7 +132,8 @@ cdef void convolve_task(const Convolution *conv, const Plan *plan, Py_ssize_t gr
                 src = scratch
             else:
                 src += (conv.h.start + row * conv.h.step) * conv.w.size + conv.w.start
-            multiply_turned(conv, plan, rows, taps, n_rows, bias != NULL, scratch + plan.copy, src, to, out_rs)
+            multiply_turned(conv, plan, rows, taps, row, n_rows, bias != NULL, scratch + plan.copy, src, seen, to,
+                            out_rs)
         c += channels
     if conv.relu:
         for m in range(rows):
@@ -140,15 +143,15 @@ cdef void convolve_task(const Convolution *conv, const Plan *plan, Py_ssize_t gr
 
 
 cdef inline void multiply_tile(const Convolution *conv, const Plan *plan, Py_ssize_t rows, Py_ssize_t cols,
-                               Py_ssize_t t, Py_ssize_t n, const real *weight, const real *b, const Py_ssize_t *b_off,
-                               const real *init, Py_ssize_t pixel, Py_ssize_t init_rs, Py_ssize_t init_cs, real *out,
-                               Py_ssize_t out_rs) noexcept nogil:
-    """One chain over taps t..t+n-1, and what it is added to: init, from `pixel` on, then the chains before."""
+                               Py_ssize_t t, Py_ssize_t n, const real *weight, const Py_ssize_t *in_weight,
+                               const real *b, const Py_ssize_t *b_off, const real *init, Py_ssize_t pixel,
+                               Py_ssize_t init_rs, Py_ssize_t init_cs, real *out, Py_ssize_t out_rs) noexcept nogil:
+    """One chain over n taps from t on, and what it is added to: init, from `pixel` on, then the chains before."""
     if t > 0:
         init, init_rs, init_cs = out, out_rs, 2
     elif init != NULL and init_cs:
         init += pixel
-    igemm(rows, cols, n, weight, conv.weight_rows, plan.in_weight + t, b, b_off, init, init_rs, init_cs, out, out_rs)
+    igemm(rows, cols, n, weight, conv.weight_rows, in_weight, b, b_off, init, init_rs, init_cs, out, out_rs)
 
 
 cdef void multiply_panels(const Convolution *conv, const Plan *plan, Py_ssize_t rows, Py_ssize_t taps,
@@ -183,8 +186,8 @@ cdef void multiply_panels(const Convolution *conv, const Plan *plan, Py_ssize_t 
                 b, b_off = src + pixel, plan.in_copy + t
             else:
                 pack(n, cols, plan.width, src + t * plane + pixel, plane, panel)
-            multiply_tile(conv, plan, rows, cols, t, n, weight, b, b_off, init, pixel, init_rs, init_cs, out + pixel,
-                          out_rs)
+            multiply_tile(conv, plan, rows, cols, t, n, weight, plan.in_weight + t, b, b_off, init, pixel, init_rs,
+                          init_cs, out + pixel, out_rs)
             t += n
         vectors -= width // lanes(sizeof(real))
         panels -= 1
@@ -192,21 +195,30 @@ cdef void multiply_panels(const Convolution *conv, const Plan *plan, Py_ssize_t 
 
 
 cdef void multiply_rows(const Convolution *conv, const Plan *plan, Py_ssize_t rows, Py_ssize_t taps,
-                        Py_ssize_t n_rows, Py_ssize_t images, const real *weight, const real *init,
-                        Py_ssize_t init_rs, Py_ssize_t init_cs, const real *copy, real *out,
+                        Py_ssize_t first, Py_ssize_t n_rows, Py_ssize_t images, const real *weight, const real *init,
+                        Py_ssize_t init_rs, Py_ssize_t init_cs, const real *copy, Seen *seen, real *out,
                         Py_ssize_t out_rs) noexcept nogil:
     """out = init + weight x taps, row by row of pixels."""
     cdef Py_ssize_t vectors = (conv.w.out + lanes(sizeof(real)) - 1) // lanes(sizeof(real))
     cdef Py_ssize_t panels = (vectors * lanes(sizeof(real)) + plan.width - 1) // plan.width
-    cdef Py_ssize_t width = (vectors + panels - 1) // panels * lanes(sizeof(real)), row, column, pixel, t
+    cdef Py_ssize_t width = (vectors + panels - 1) // panels * lanes(sizeof(real)), row, column, pixel, t, n
+    cdef Py_ssize_t kernel = conv.h.taps * conv.w.taps
+    cdef const Py_ssize_t *in_copy
+    cdef const Py_ssize_t *in_weight
     for row in range(images * n_rows):
+        if plan.skips:
+            see_rows(&conv.h, conv.w.taps, first + row % n_rows, first + row % n_rows + 1, plan.channels,
+                     plan.in_copy, plan.in_weight, plan.width, seen)
         column = 0
         while column < conv.w.out:
             pixel, t = row * conv.w.out + column, 0
             while t < taps:
-                multiply_tile(conv, plan, rows, min(width, conv.w.out - column), t, min(plan.chain, taps - t), weight,
+                n, in_copy, in_weight = min(plan.chain, taps - t), plan.in_copy + t, plan.in_weight + t
+                if plan.skips and seen.taps < kernel:
+                    n, in_copy, in_weight = taps // kernel * seen.taps, seen.in_copy, seen.in_weight
+                multiply_tile(conv, plan, rows, min(width, conv.w.out - column), t, n, weight, in_weight,
                               copy + row // n_rows * plan.band.image + row % n_rows * plan.band.pitch + column,
-                              plan.in_copy + t, init, pixel, init_rs, init_cs, out + pixel, out_rs)
+                              in_copy, init, pixel, init_rs, init_cs, out + pixel, out_rs)
                 t += plan.chain
             column += width
 
@@ -223,8 +235,8 @@ cdef void multiply_flat(const Convolution *conv, const Plan *plan, Py_ssize_t ro
             cols, t = min(plan.width, flat - pixel), 0
             while t < taps:
                 multiply_tile(conv, plan, rows, round_up(cols, lanes(sizeof(real))), t, min(plan.chain, taps - t),
-                              weight, copy + n * plan.band.image + pixel, plan.in_copy + t, bias, 0, <Py_ssize_t>1,
-                              <Py_ssize_t>0, panel, plan.width)
+                              weight, plan.in_weight + t, copy + n * plan.band.image + pixel, plan.in_copy + t, bias, 0,
+                              <Py_ssize_t>1, <Py_ssize_t>0, panel, plan.width)
                 t += plan.chain
             first = pixel
             while first < pixel + cols:   # row by row of what is in the tile
@@ -241,12 +253,17 @@ cdef void multiply_flat(const Convolution *conv, const Plan *plan, Py_ssize_t ro
 cdef void pack_filters(const Convolution *conv, const Plan *plan, Py_ssize_t group, Py_ssize_t row_block,
                        const real *weight, const real *bias, real *panels) noexcept nogil:
     """Panels of taps x filters; after the last one the bias. Zeros fill the last vector."""
-    cdef Py_ssize_t m0 = row_block * plan.rows, rows = min(plan.rows, conv.rows - m0), left = rows, t, i, cols
+    cdef Py_ssize_t m0 = row_block * plan.rows, rows = min(plan.rows, conv.rows - m0), left = rows, t, i, cols, c
+    cdef Py_ssize_t kernel = conv.h.taps * conv.w.taps
     weight += group * conv.weight_group + m0 * conv.weight_rows
     while left > 0:
         cols = min(plan.width, left)
         if weights_are_rows(conv):
             pack_t(plan.taps, cols, plan.width, weight, conv.weight_rows, panels)
+        elif taps_are_rows(conv):
+            for c in range(conv.channels):
+                pack_t(kernel, cols, plan.width, weight + c * conv.weight_channels, conv.weight_rows,
+                       panels + c * kernel * plan.width)
         else:
             for t in range(plan.taps):
                 for i in range(plan.width):
@@ -260,27 +277,37 @@ cdef void pack_filters(const Convolution *conv, const Plan *plan, Py_ssize_t gro
 
 
 cdef void multiply_turned(const Convolution *conv, const Plan *plan, Py_ssize_t rows, Py_ssize_t taps,
-                          Py_ssize_t n_rows, bint has_bias, const real *panels, const real *src, real *out,
-                          Py_ssize_t out_rs) noexcept nogil:
+                          Py_ssize_t first, Py_ssize_t n_rows, bint has_bias, const real *panels, const real *src,
+                          Seen *seen, real *out, Py_ssize_t out_rs) noexcept nogil:
     """out = bias + weight x taps, with pixels broadcast from src: its transpose row by row of pixels, then turned."""
     cdef Py_ssize_t vector = lanes(sizeof(real)), ld = round_up(rows, vector), pixels = n_rows * conv.w.out
     cdef Py_ssize_t m = 0, t, i, n, cols, init_rs, init_cs, whole = pixels // vector * vector
+    cdef Py_ssize_t kernel = conv.h.taps * conv.w.taps, chain, skipped
     cdef real *turned = <real *>panels + plan.filters
     cdef const real *init
+    cdef const Py_ssize_t *in_copy
+    cdef const Py_ssize_t *in_panel
     cdef const real *bias = panels + (rows + plan.width - 1) // plan.width * plan.taps * plan.width
     cdef real *to
     while m < rows:
         cols, t = min(plan.width, ld - m), 0
         while t < taps:
-            n = min(plan.chain, taps - t)
+            chain = min(plan.chain, taps - t)
             for i in range(n_rows):
+                n, in_copy, in_panel, skipped = chain, plan.in_copy + t, plan.in_panel, 0
+                if plan.skips:
+                    see_rows(&conv.h, conv.w.taps, first + i, first + i + 1, plan.chain // kernel, plan.in_copy,
+                             plan.in_weight, plan.width, seen)
+                    if seen.taps < kernel:
+                        n, in_copy, in_panel = chain // kernel * seen.taps, seen.in_copy, seen.in_panel
+                        skipped = plan.in_copy[t] - plan.in_copy[0]
                 to = turned + i * conv.w.out * ld + m
                 init, init_rs, init_cs = bias + m if has_bias else NULL, 0, 1
                 if t > 0:
                     init, init_rs, init_cs = to, ld, 2
-                igemm(conv.w.out, cols, n, src + i * conv.h.step * plan.band.pitch, conv.w.step, plan.in_copy + t,
-                      panels + (m * taps + t * plan.width), plan.in_panel, init, init_rs, init_cs, to, ld)
-            t += n
+                igemm(conv.w.out, cols, n, src + (i * conv.h.step * plan.band.pitch + skipped), conv.w.step, in_copy,
+                      panels + (m * taps + t * plan.width), in_panel, init, init_rs, init_cs, to, ld)
+            t += chain
         m += plan.width
     pack_t_apart(rows, whole, whole, turned, ld, out, out_rs)
     if whole < pixels:   # with pixels before them once more, if there are

@@ -23,6 +23,8 @@ cdef struct Plan:
     Py_ssize_t width                        # of the widest panel; TURNED: of the panels of filters
     Tiling tiling
     bint unpacked                           # PLAIN: the source is read where a panel has whole vectors
+    bint skips                              # taps that rows of outputs do not find on the image
+    double seen                             # the share of those that they find, where single rows skip
     double cycles                           # for a tap of a task
     Py_ssize_t copy, panel                  # elements of a thread's scratch memory; no copy: the source is read
     Py_ssize_t filters, turned              # TURNED: elements of a thread's panels of filters, of a task's outputs

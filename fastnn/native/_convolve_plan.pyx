@@ -3,14 +3,15 @@
 Only the length of a chain decides about bits, and only the shape about it.
 """
 
-from ._convolve cimport Convolution, Geometry, weights_are_rows
-from ._im2col cimport Axis, gcd, is_inside, is_plain, join_phases, set_axis, set_band, set_phase, split_columns
+from ._convolve cimport Convolution, Geometry, taps_are_rows, weights_are_rows
+from ._im2col cimport MOST_TAPS, Axis, are_all_seen, gcd, is_inside, is_plain, is_whole, join_phases, seen_share
+from ._im2col cimport set_axis, set_band, set_phase, split_columns
 from ._kernels cimport lanes, round_up, tile_width
 from ._runtime cimport gemm_ns, isa, threads_for
 
 cdef enum:
     PIXELS = 768            # of a task, roughly
-    TAPS = 288              # of a chain, at most: shorter ones round less, longer ones save a percent of the time
+    TAPS = MOST_TAPS        # of a chain, at most: shorter ones round less, longer ones save a percent of the time
     FLAT_BYTES = 1 << 19    # of a task's copy of all channels, which FLAT needs, roughly
     L1_BYTES = 24 << 10     # of the first cache, for what a tile reads again and again
     TALL_TILE = 6           # rows
@@ -20,6 +21,7 @@ cdef enum:
     SPREAD = 4              # cycles to store a vector of outputs elsewhere and copy it to its place
     TURN = 6                # cycles to transpose a vector of outputs
     PACK = 5                # and a vector of filters
+    PACK_APART = 3          # times that, where those of a channel lie together only
 
 
 cdef Convolution describe_forward(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y,
@@ -73,6 +75,8 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) no
     cdef Py_ssize_t pixels = conv.h.out * conv.w.out, kernel = conv.h.taps * conv.w.taps, rows
     cdef int vector = lanes(<int>itemsize)
     plan.h, plan.w = conv.h, conv.w
+    plan.skips = kernel <= TAPS and not is_inside(&conv.h) and are_all_seen(&conv.h)
+    plan.seen = seen_share(&conv.h) if plan.skips else 1
     plan.filters, plan.turned, plan.unpacked = 0, 0, False
     share_out(plan, conv, pixels, kernel, vector)
     plan.width = tile_width(<int>itemsize)
@@ -98,7 +102,12 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) no
         plan.filters = round_up(rows, plan.width) * conv.channels * kernel + rows
         plan.turned = plan.band.rows * conv.w.out * rows
     plan.taps = plan.channels * kernel
-    plan.copy = round_up(plan.channels * plan.band.channel + plan.width, 16) if plan.copy else 0
+    plan.skips &= plan.tiling == ROWS or plan.tiling == TURNED
+    if plan.copy and plan.band.images > 1 and is_whole(&plan.h) and is_whole(&plan.w):
+        plan.band.channel = plan.band.plane
+        plan.band.image = plan.channels * plan.band.plane
+    plan.copy = round_up(plan.channels * max(plan.band.channel, plan.band.images * plan.band.plane) + plan.width,
+                         16) if plan.copy else 0
     plan.panel = plan.rows * plan.width if plan.tiling == FLAT else plan.chain * plan.width
     plan.tile = 0
     if plan.band.images > 1 or conv.out_w != 1 or conv.out_h != conv.w.out:
@@ -167,7 +176,7 @@ cdef Tiling choose_tiling(Plan *plan, const Convolution *conv, int vector, Py_ss
         slow = 1.15
     # Tiles of fewer than four accumulators wait for their own sums.
     gathered = ((images * band * width + vector - 1) // vector) * (3.5 + max(rows, 4.0 * vector / plan.width))
-    by_rows = slow * images * band * across * max(<double>rows, 4.0 / min(across, plan.width // vector))
+    by_rows = plan.seen * slow * images * band * across * max(<double>rows, 4.0 / min(across, plan.width // vector))
     if width % vector:
         by_rows += images * band * across * rows * <double>SPREAD / taps
     flat = slow * images * along * (max(rows, 4.0 * vector / plan.width) + <double>SPREAD * rows / taps)
@@ -255,11 +264,12 @@ cdef double cut_turned(Plan *plan, const Convolution *conv, int vector, Py_ssize
         tile = tile_cycles(conv.w.out, nv, line) * (vectors // nv)
         if vectors % nv:
             tile += tile_cycles(conv.w.out, vectors % nv, line)
-        if rows * tile < plan.cycles:
-            plan.cycles, plan.width = rows * tile, nv * vector
+        if plan.seen * rows * tile < plan.cycles:
+            plan.cycles, plan.width = plan.seen * rows * tile, nv * vector
     cycles = shuffle * TURN * round_up(pixels, vector) * vectors if pixels >= vector else 2.0 * pixels * plan.rows
     plan.cycles += cycles / taps
-    cycles = shuffle * PACK * vectors * taps * (1 if weights_are_rows(conv) else vector)   # of a block of rows
+    cycles = shuffle * PACK * vectors * taps * (
+        1 if weights_are_rows(conv) else PACK_APART if taps_are_rows(conv) else vector)   # of a block of rows
     return total_cycles(plan, conv, vector) + cycles * ((conv.groups * plan.row_blocks - 1) // plan.threads + 1)
 
 

@@ -16,6 +16,28 @@ cdef struct Axis:
     Py_ssize_t extent       # the copy of n outputs has n + extent rows or columns a phase
     bint columns            # the copy has a plane of its own for each tap, in place of one for each phase
 
+cdef enum:
+    MOST_TAPS = 288         # of a list of Seen
+
+# The taps of some channels that rows of outputs find on the image, of those whose rows of taps are low..high-1; the
+# others would add zeros.
+cdef struct Seen:
+    Py_ssize_t low, high
+    Py_ssize_t taps         # of a channel
+    Py_ssize_t[MOST_TAPS] in_copy, in_weight, in_panel
+
+# Whether the first output, the last one, and the first to have no tap before the image find each tap on it: these tell
+# of weights that are not finite (_conv_exact.pyx).
+cdef bint are_all_seen(const Axis *axis) noexcept nogil
+
+# The share of its rows of taps that an output finds on the image, on the average.
+cdef double seen_share(const Axis *axis) noexcept nogil
+
+# What rows first..past-1 of outputs see of `channels` channels, in the order of the lists of all taps. seen.high is 0
+# before the first call; the next ones are for the same lists.
+cdef void see_rows(const Axis *h, Py_ssize_t kernel_w, Py_ssize_t first, Py_ssize_t past, Py_ssize_t channels,
+                   const Py_ssize_t *in_copy, const Py_ssize_t *in_weight, Py_ssize_t width, Seen *seen) noexcept nogil
+
 # A copy of a band of rows of some images. Strides count elements; an image has h.phases x w.phases planes.
 cdef struct Band:
     Py_ssize_t rows, images
@@ -51,13 +73,18 @@ cdef inline bint is_plain(const Axis *axis) noexcept nogil:
     """Whether output i reads the source at i and nowhere else."""
     return axis.taps == 1 and axis.step == 1 and axis.start == 0 and axis.size == axis.out
 
+cdef inline bint is_whole(const Axis *axis) noexcept nogil:
+    """Whether all of the source is read, without padding, in its own order."""
+    return axis.step == 1 and axis.start == 0 and axis.size == axis.out + axis.extent
+
 cdef void set_band(Band *band, const Axis *h, const Axis *w, Py_ssize_t rows, Py_ssize_t images) noexcept nogil
 
 # Where the taps of `channels` channels lie in the copy, channel by channel.
 cdef void tap_offsets(const Axis *h, const Axis *w, const Band *band, Py_ssize_t channels,
                       Py_ssize_t *offsets) noexcept nogil
 
-# The copy of `rows` output rows from `row` on, of channels and images from src on.
+# The copy of `rows` output rows from `row` on, of channels and images from src on. Where band.image > band.channel,
+# these are whole images, and lie as they do in src.
 cdef void copy_band(const Axis *h, const Axis *w, const Band *band, Py_ssize_t row, Py_ssize_t rows,
                     Py_ssize_t channels, Py_ssize_t images, const real *src, Py_ssize_t src_image,
                     real *dst) noexcept nogil

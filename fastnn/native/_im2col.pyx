@@ -1,6 +1,6 @@
 """Padded and phase-split copies of images: every tap of a convolution reads them with unit stride."""
 
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from ._kernels cimport pad_rows
 from ._runtime cimport real
@@ -33,6 +33,38 @@ cdef inline Py_ssize_t shift(const Axis *axis, Py_ssize_t tap) noexcept nogil:
     return axis.delta * (axis.taps - 1 - tap if axis.reversed else tap)
 
 
+cdef void see_rows(const Axis *h, Py_ssize_t kernel_w, Py_ssize_t first, Py_ssize_t past, Py_ssize_t channels,
+                   const Py_ssize_t *in_copy, const Py_ssize_t *in_weight, Py_ssize_t width,
+                   Seen *seen) noexcept nogil:
+    cdef Py_ssize_t low = 0, high = h.taps, c, t, n = 0
+    while low < h.taps - 1 and not is_seen(h, low, first, past):
+        low += 1
+    while high > low + 1 and not is_seen(h, high - 1, first, past):
+        high -= 1
+    if seen.low == low and seen.high == high:
+        return
+    seen.low, seen.high, seen.taps = low, high, (high - low) * kernel_w
+    for c in range(channels):
+        for t in range((c * h.taps + low) * kernel_w, (c * h.taps + high) * kernel_w):
+            seen.in_copy[n], seen.in_weight[n], seen.in_panel[n] = in_copy[t], in_weight[t], t * width
+            n += 1
+
+
+cdef bint are_all_seen(const Axis *axis) noexcept nogil:
+    cdef Py_ssize_t tap, last = axis.out - 1
+    cdef Py_ssize_t whole = min(last, first_at_least(0, axis.start, axis.step, axis.out))
+    for tap in range(axis.taps):
+        if not (is_seen(axis, tap, 0, 1) or is_seen(axis, tap, last, last + 1)
+                or is_seen(axis, tap, whole, whole + 1)):
+            return False
+    return True
+
+
+cdef inline bint is_seen(const Axis *h, Py_ssize_t tap, Py_ssize_t first, Py_ssize_t past) noexcept nogil:
+    cdef Py_ssize_t at = h.start + shift(h, tap)
+    return (past - 1) * h.step + at >= 0 and first * h.step + at < h.size
+
+
 cdef void set_band(Band *band, const Axis *h, const Axis *w, Py_ssize_t rows, Py_ssize_t images) noexcept nogil:
     band.rows, band.images = rows, images
     band.pitch = w.out + w.extent
@@ -57,6 +89,14 @@ cdef void tap_offsets(const Axis *h, const Axis *w, const Band *band, Py_ssize_t
         offsets[i] = offsets[i - t] + band.channel
 
 
+cdef double seen_share(const Axis *axis) noexcept nogil:
+    cdef Py_ssize_t tap, at, seen = 0
+    for tap in range(axis.taps):
+        at = axis.start + shift(axis, tap)
+        seen += (first_at_least(axis.size, at, axis.step, axis.out) - first_at_least(0, at, axis.step, axis.out))
+    return <double>seen / (axis.taps * axis.out)
+
+
 cdef inline Py_ssize_t first_at_least(Py_ssize_t bound, Py_ssize_t first, Py_ssize_t step, Py_ssize_t n) noexcept nogil:
     """The first i of 0..n with first + i*step >= bound, or n."""
     return 0 if bound <= first else min(n, (bound - first + step - 1) // step)
@@ -67,6 +107,10 @@ cdef void copy_band(const Axis *h, const Axis *w, const Band *band, Py_ssize_t r
                     real *dst) noexcept nogil:
     cdef Py_ssize_t c, n, i, j, y, x, top, bottom, left, right, height = rows + h.extent
     cdef real *plane
+    if band.image > band.channel:
+        for n in range(images):
+            memcpy(dst + n * band.image, src + n * src_image, channels * band.plane * sizeof(real))
+        return
     for i in range(h.phases):
         y = h.start + row * h.step + i * h.delta % h.step   # of the source, for row 0 of the copy
         top = first_at_least(0, y, h.step, height)
