@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fnn_optim.h"
+
 #define FNN_NV_MAX 4 /* the widest tile of any ISA, in vectors */
 
 /* A window that walks over one plane; the bottom and right padding is what the output extent implies. */

@@ -144,6 +144,10 @@ typedef struct {
     void (*activate)(int op, REAL parameter, ptrdiff_t n, const REAL *x, REAL *y);
     void (*activate_grad)(int op, REAL parameter, ptrdiff_t n, const REAL *dy, const REAL *saved, REAL *dx);
 
+    /* optim.inl: a step of an optimiser on n elements of p, as fnn_optim.h says; buffer may be NULL. */
+    void (*sgd)(const fnn_sgd *step, ptrdiff_t n, REAL *p, const REAL *g, REAL *buffer);
+    void (*adam)(const fnn_adam *step, ptrdiff_t n, REAL *p, const REAL *g, REAL *mean, REAL *square);
+
     /* conv.inl: rows of dst, one after the other: `before` zeros, src[i*src_rs + j*src_cs] for j < n, `after` zeros. */
     void (*pad_rows)(ptrdiff_t rows, ptrdiff_t before, ptrdiff_t n, ptrdiff_t after, const REAL *src,
                      ptrdiff_t src_rs, ptrdiff_t src_cs, REAL *dst);

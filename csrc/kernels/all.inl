@@ -15,6 +15,7 @@
 #include "depthwise.inl" /* on the strips of pool.inl */
 #include "depthwise_weight.inl"
 #include "activation.inl"
+#include "optim.inl"
 #include "conv.inl"
 #include "winograd.inl"
 #include "winograd_stride.inl"
@@ -74,6 +75,8 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
         .depthwise_weight = NAME(depthwise_weight),
         .activate = NAME(activate),
         .activate_grad = NAME(activate_grad),
+        .sgd = NAME(sgd),
+        .adam = NAME(adam),
         .pad_rows = NAME(pad_rows),
         .spread = NAME(spread),
         .gather = NAME(gather),

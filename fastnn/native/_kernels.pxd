@@ -1,7 +1,7 @@
 """The kernels of the ISA in use, one adaptor each that picks the element type. csrc/kernel_table.inl defines them."""
 
 from ._runtime cimport isa, real
-from ._table cimport fnn_pool2d
+from ._table cimport fnn_adam, fnn_pool2d, fnn_sgd
 
 cdef extern from "fnn_activation.h":
     enum: FNN_RELU
@@ -242,6 +242,21 @@ cdef inline void activate_grad(int op, double parameter, Py_ssize_t n, const rea
         isa.f32.activate_grad(op, <float>parameter, n, dy, saved, dx)
     else:
         isa.f64.activate_grad(op, parameter, n, dy, saved, dx)
+
+
+cdef inline void sgd(const fnn_sgd *step, Py_ssize_t n, real *p, const real *g, real *buffer) noexcept nogil:
+    if real is float:
+        isa.f32.sgd(step, n, p, g, buffer)
+    else:
+        isa.f64.sgd(step, n, p, g, buffer)
+
+
+cdef inline void adam(const fnn_adam *step, Py_ssize_t n, real *p, const real *g, real *mean,
+                      real *square) noexcept nogil:
+    if real is float:
+        isa.f32.adam(step, n, p, g, mean, square)
+    else:
+        isa.f64.adam(step, n, p, g, mean, square)
 
 
 cdef inline void pad_rows(Py_ssize_t rows, Py_ssize_t before, Py_ssize_t n, Py_ssize_t after, const real *src,

@@ -5,6 +5,13 @@ cdef extern from "fnn_kernels.h" nogil:
         Py_ssize_t in_h, in_w, out_h, out_w, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w
         Py_ssize_t dilation_h, dilation_w
 
+    ctypedef struct fnn_sgd:
+        double lr, momentum, fresh, weight_decay
+        int nesterov, first
+
+    ctypedef struct fnn_adam:
+        double keep, weight_decay, mean_part, square_keep, square_part, scale, eps, rate
+
     ctypedef struct fnn_f32_kernels:
         int lanes
         int nv_max
@@ -104,6 +111,9 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*activate)(int op, float parameter, Py_ssize_t n, const float *x, float *y) noexcept nogil
         void (*activate_grad)(int op, float parameter, Py_ssize_t n, const float *dy, const float *saved,
                               float *dx) noexcept nogil
+        void (*sgd)(const fnn_sgd *step, Py_ssize_t n, float *p, const float *g, float *buffer) noexcept nogil
+        void (*adam)(const fnn_adam *step, Py_ssize_t n, float *p, const float *g, float *mean,
+                     float *square) noexcept nogil
         void (*wino_input)(int side, Py_ssize_t tiles, const float *band, Py_ssize_t row, Py_ssize_t pixel, float *v,
                            Py_ssize_t v_ts, Py_ssize_t plane) noexcept nogil
         void (*wino_dy)(int side, Py_ssize_t tiles, const float *band, Py_ssize_t row, Py_ssize_t pixel, float *m,
@@ -234,6 +244,9 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*activate)(int op, double parameter, Py_ssize_t n, const double *x, double *y) noexcept nogil
         void (*activate_grad)(int op, double parameter, Py_ssize_t n, const double *dy, const double *saved,
                               double *dx) noexcept nogil
+        void (*sgd)(const fnn_sgd *step, Py_ssize_t n, double *p, const double *g, double *buffer) noexcept nogil
+        void (*adam)(const fnn_adam *step, Py_ssize_t n, double *p, const double *g, double *mean,
+                     double *square) noexcept nogil
         void (*wino_input)(int side, Py_ssize_t tiles, const double *band, Py_ssize_t row, Py_ssize_t pixel, double *v,
                            Py_ssize_t v_ts, Py_ssize_t plane) noexcept nogil
         void (*wino_dy)(int side, Py_ssize_t tiles, const double *band, Py_ssize_t row, Py_ssize_t pixel, double *m,

@@ -34,6 +34,7 @@ from .norm import (
     row_normalize_backward_input,
     row_normalize_backward_weight,
 )
+from .optim import adam_step, sgd_step
 from .pool2d import avg_pool2d_backward_input, avg_pool2d_forward, max_pool2d_backward_input, max_pool2d_forward
 from .recurrent import (
     gru_backward,
@@ -50,6 +51,7 @@ from .softmax import log_softmax_backward_input, log_softmax_forward, softmax_ba
 from .variant import variant_backward, variant_forward
 
 __all__ = [
+    "adam_step",
     "adaptive_avg_pool2d_backward_input",
     "adaptive_avg_pool2d_forward",
     "avg_pool2d_backward_input",
@@ -94,6 +96,7 @@ __all__ = [
     "row_normalize",
     "row_normalize_backward_input",
     "row_normalize_backward_weight",
+    "sgd_step",
     "sigmoid_backward_input",
     "sigmoid_forward",
     "silu_backward_input",

@@ -1,4 +1,4 @@
-"""The optimisers. A step goes through each array in blocks that stay in the cache, with scratch made once."""
+"""The optimisers: their numbers and states. A step of one parameter is a function of the backend."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import _check
+from .. import _backend, _check
 from .._typing import Array
 from ..nn.parameter import Parameter
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
 
-BLOCK = 16384  # elements: data, gradient, two states and the scratch of a block fit a core's L2, in float64 too
-
 
 class Optimizer:
-    """The base of the optimisers: a subclass names its numbers and state, and updates one block.
+    """The base of the optimisers: a subclass names its numbers and state, and updates one parameter.
 
     params: the parameters to update, as `model.parameters()` yields them. Raises TypeError for anything else among
     them, ValueError if there is none, or one twice.
@@ -40,7 +38,6 @@ class Optimizer:
             raise ValueError("params: expected each parameter once")
         self._steps = [0] * len(self._params)
         self._states = [{name: np.zeros_like(p.data) for name in self.state_names} for p in self._params]
-        self._scratch = {p.data.dtype: np.empty((2, BLOCK), p.data.dtype) for p in self._params}
 
     @property
     def params(self) -> tuple[Parameter, ...]:
@@ -53,13 +50,10 @@ class Optimizer:
             if p.grad is None:
                 continue
             self._steps[i] += 1
-            arrays = [a.reshape(-1) for a in (p.data, p.grad, *self._states[i].values())]  # contiguous, so views
-            for start in range(0, p.data.size, BLOCK):
-                blocks = [a[start:start + BLOCK] for a in arrays]
-                self._update(self._steps[i], self._scratch[p.data.dtype][:, :blocks[0].size], *blocks)
+            self._update(self._steps[i], p.data, p.grad, *self._states[i].values())
 
-    def _update(self, step: int, scratch: Array, data: Array, grad: Array, *state: Array) -> None:
-        """Update a block of one parameter, in place. step: from 1; scratch: two blocks to write on."""
+    def _update(self, step: int, data: Array, grad: Array, *state: Array) -> None:
+        """Update one parameter and its state, in place. step: from 1."""
         raise NotImplementedError
 
     def zero_grad(self) -> None:
@@ -136,24 +130,9 @@ class SGD(Optimizer):
             self.state_names = ("momentum_buffer",)
         super().__init__(params)
 
-    def _update(self, step, scratch, data, grad, buffer=None):
-        d = grad
-        if self.weight_decay:
-            d = np.multiply(data, self.weight_decay, out=scratch[0])
-            d += grad
-        if buffer is not None:
-            if step == 1:
-                np.copyto(buffer, d)
-            else:
-                buffer *= self.momentum
-                buffer += np.multiply(d, 1 - self.dampening, out=scratch[1])
-            if self.nesterov:
-                scaled = np.multiply(buffer, self.momentum, out=scratch[1])
-                scaled += d
-                d = scaled
-            else:
-                d = buffer
-        data -= np.multiply(d, self.lr, out=scratch[1])
+    def _update(self, step, data, grad, buffer=None):
+        _backend.active().sgd_step(data, grad, buffer, self.lr, self.momentum, self.dampening, self.weight_decay,
+                                   self.nesterov, step == 1)
 
 
 class Adam(Optimizer):
@@ -167,6 +146,7 @@ class Adam(Optimizer):
 
     hyperparameters = ("lr", "betas", "eps", "weight_decay")
     state_names = ("exp_avg", "exp_avg_sq")
+    _is_decoupled = False  # the weight decay
 
     def __init__(self, params: Iterable[Parameter], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
                  eps: float = 1e-8, weight_decay: float = 0.0) -> None:
@@ -176,30 +156,9 @@ class Adam(Optimizer):
         self.weight_decay = _check.number("weight_decay", weight_decay, 0)
         super().__init__(params)
 
-    def _update(self, step, scratch, data, grad, mean, mean_sq):
-        beta1, beta2 = self.betas
-        grad = self._decay(data, grad, scratch[0])
-        delta = np.subtract(grad, mean, out=scratch[1])
-        delta *= 1 - beta1
-        mean += delta
-        mean_sq *= beta2
-        square = np.multiply(grad, grad, out=scratch[1])
-        square *= 1 - beta2
-        mean_sq += square
-        denominator = np.sqrt(mean_sq, out=scratch[0])
-        denominator /= math.sqrt(1 - beta2**step)
-        denominator += self.eps
-        change = np.divide(mean, denominator, out=scratch[1])
-        change *= self.lr / (1 - beta1**step)
-        data -= change
-
-    def _decay(self, data, grad, scratch):
-        """Apply the weight decay; return the gradient to go on with."""
-        if not self.weight_decay:
-            return grad
-        scaled = np.multiply(data, self.weight_decay, out=scratch)
-        scaled += grad
-        return scaled
+    def _update(self, step, data, grad, mean, mean_sq):
+        _backend.active().adam_step(data, grad, mean, mean_sq, step, self.lr, self.betas, self.eps, self.weight_decay,
+                                    self._is_decoupled)
 
 
 class AdamW(Adam):
@@ -208,13 +167,11 @@ class AdamW(Adam):
     Source: I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR 2019, algorithm 2.
     """
 
+    _is_decoupled = True
+
     def __init__(self, params: Iterable[Parameter], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
                  eps: float = 1e-8, weight_decay: float = 1e-2) -> None:
         super().__init__(params, lr, betas, eps, weight_decay)
-
-    def _decay(self, data, grad, scratch):
-        data *= 1 - self.lr * self.weight_decay
-        return grad
 
 
 def _betas(betas):
