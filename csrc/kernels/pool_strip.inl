@@ -8,6 +8,9 @@ INLINE NAME(v) NAME(pool_square)(int mode, int with_taps, int kernel, int stride
     const ptrdiff_t in_h = pool->g->in_h, in_w = pool->g->in_w, out_w = pool->g->out_w, n = pool->n;
     const ptrdiff_t p0 = pool->p0, p1 = pool->p1;
     const int tap_bytes = pool->tap_bytes;
+    const ptrdiff_t whole_p0 = pool->whole_p0, whole_p1 = pool->whole_p1;
+    const int by_share = pool->is_power && fnn_is_power(kernel);
+    const NAME(v) width = pool->width, count = width * (REAL)kernel, share = 1 / count; /* of a whole row's means */
     const int kept = kernel - stride; /* rows that a window shares with the next one */
     const NAME(vi) first = with_taps ? (NAME(vi))NAME(strip_order)(stride, (NAME(v))pool->first) : (NAME(vi)){0};
     NAME(strip) strip = {.start = pool->strip.start, .dilation = 1, .is_inside = pool->strip.is_inside,
@@ -39,12 +42,14 @@ INLINE NAME(v) NAME(pool_square)(int mode, int with_taps, int kernel, int stride
         }
         best.value = NAME(strip_order)(stride, best.value);
         if (with_taps) best.tap = (NAME(vi))NAME(strip_order)(stride, (NAME(v))best.tap);
-        if (mode == FNN_POOL_MAX) {
-            NAME(store_strip)(to, n, y_end, best.value);
-            if (with_taps)
-                NAME(store_taps)(taps, tap_bytes, to - y, y_end - to >= LANES ? LANES : n, best.tap);
-        } else
-            NAME(store_windows)(mode, with_taps, pool, p, best, y, y_end, taps);
+        if (mode == FNN_POOL_MEAN && (p < whole_p0 || p >= whole_p1)) {
+            best.value /= width * (REAL)fnn_mean_height(pool->g, p, pool->include_pad);
+        } else if (mode == FNN_POOL_MEAN) {
+            best.value = by_share ? best.value * share : best.value / count;
+        }
+        NAME(store_strip)(to, n, y_end, best.value);
+        if (with_taps)
+            NAME(store_taps)(taps, tap_bytes, to - y, y_end - to >= LANES ? LANES : n, best.tap);
     }
     return zeros;
 }
