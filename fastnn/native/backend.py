@@ -13,12 +13,16 @@ from .activation import (
     gelu_forward,
     leaky_relu_backward_input,
     leaky_relu_forward,
+    log_softmax_backward_input,
+    log_softmax_forward,
     relu_backward_input,
     relu_forward,
     sigmoid_backward_input,
     sigmoid_forward,
     silu_backward_input,
     silu_forward,
+    softmax_backward_input,
+    softmax_forward,
     tanh_backward_input,
     tanh_forward,
 )
@@ -47,7 +51,6 @@ from .recurrent import (
     rnn_forward,
 )
 from .resample import bilinear2d_backward_input, bilinear2d_forward, nearest2d_backward_input
-from .softmax import log_softmax_backward_input, log_softmax_forward, softmax_backward_input, softmax_forward
 from .variant import variant_backward, variant_forward
 
 __all__ = [
