@@ -7,10 +7,17 @@ INLINE NAME(v) NAME(load_part)(const REAL *p, ptrdiff_t n)
     return NAME(load_lanes)(p, NAME(lanes_between)(0, n), (NAME(v)){0});
 }
 
+#if MASKS_COST
+/* Out of line: it is long, and there are dozens of places for it. */
+static __attribute__((noinline)) void NAME(store_end)(REAL *p, ptrdiff_t n, NAME(v) x) { NAME(store_few)(p, n, x); }
+#else
+INLINE void NAME(store_end)(REAL *p, ptrdiff_t n, NAME(v) x) { NAME(store_few)(p, n, x); }
+#endif
+
 INLINE void NAME(store_part)(REAL *p, ptrdiff_t n, NAME(v) x)
 {
     if (n >= LANES) NAME(store)(p, x);
-    else NAME(store_few)(p, n, x);
+    else NAME(store_end)(p, n, x);
 }
 #else
 INLINE NAME(v) NAME(load_part)(const REAL *p, ptrdiff_t n)
@@ -29,10 +36,10 @@ INLINE void NAME(store_part)(REAL *p, ptrdiff_t n, NAME(v) x)
 }
 #endif
 
-/* Vectors of units that are worked on side by side, as many as the registers hold: those of a row, then those of the
- * next; where they do not come out even the last one is done twice. */
-#define SIDE (FNN_VEC_BYTES >= 32 ? 2 : 1)
-#define AT_ONCE (FNN_VEC_BYTES == 64 ? 3 * SIDE : 2) /* sigmoids */
+/* Vectors of units that are worked on side by side, as many as was fastest: those of a row, then those of the next;
+ * where they do not come out even the last one is done again. */
+#define SIDE (FNN_VEC_BYTES == 64 ? 2 : FNN_VEC_BYTES == 32 ? 4 : 1)
+#define AT_ONCE (FNN_VEC_BYTES == 64 ? 6 : FNN_VEC_BYTES == 32 ? 4 : 2) /* sigmoids */
 #define RNN_SIDE (FNN_VEC_BYTES == 64 ? 4 : 2)
 #define EACH(n) _Pragma("GCC unroll 4") for (int i = 0; i < (n); i++)
 
