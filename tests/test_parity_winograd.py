@@ -258,6 +258,11 @@ def test_auto_counts_the_lanes_that_a_few_pixels_leave_empty(isa, guards, shape)
     assert forced("auto", arrays, guards)[0] == forced("direct" if isa == "baseline" else "winograd", arrays, guards)[0]
 
 
+def test_auto_counts_the_lanes_that_a_few_filters_leave_empty(isa, guards):
+    arrays = make((2, 32, 3, (56, 56), (1, 1, 1, 1), 1), np.float32)
+    assert forced("auto", arrays, guards)[0] == forced("winograd" if isa == "baseline" else "direct", arrays, guards)[0]
+
+
 def test_auto_gives_weight_gradients_of_16_channels_to_winograd(isa, guards):
     arrays = make((2, 16, 16, (32, 32), (2, 2, 2, 2), 1, (1, 1), 5), np.float32)
     dweight = {name: forced(name, arrays, guards, (2, 2, 2, 2))[2] for name in ("auto", "direct", "winograd")}

@@ -120,7 +120,8 @@ def test_winograd_with_stride_keeps_nan_and_infinity_where_mathematics_sends_the
     ((2, 1, 8, (56, 56), (3, 3), (1, 1, 1, 1), 1), "DDD"),
     ((2, 32, 32, (20, 20), (3, 3), (1, 1, 1, 1), 1), "DWD"),
     ((1, 64, 64, (6, 6), (3, 3), (1, 1, 1, 1), 1), "DDD"),
-], ids=["64ch-56", "64ch-32-4x4", "1ch-56", "32ch-20", "64ch-6"])
+    ((8, 4, 96, (14, 14), (3, 3), (1, 1, 1, 1), 1), "DWD"),
+], ids=["64ch-56", "64ch-32-4x4", "1ch-56", "32ch-20", "64ch-6", "4ch-14"])
 def test_auto_with_stride_chooses_by_shape_and_direction(isa, guards, shape, wanted):
     """The choice shows in the bits: the two ways round differently."""
     arrays = make(shape, np.float32)

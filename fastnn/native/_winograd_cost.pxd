@@ -12,9 +12,11 @@ cdef enum:
     TILE_COST = 400        # one of the two transforms of a tile, a vector of channels
     FILTER_COST = 180      # the transform of a vector of filters
     GRADIENT_COST = 300    # of their gradients
-    GATHER_ROWS = 4        # a direct convolution costs as if it had so many more output channels,
+    GATHER_ROWS = 3        # a direct convolution costs as if it had so many more output channels,
     TRANSPOSE_ROWS = 16    # and its weight gradient so many
     SCATTER_COST = 50      # a vector of dx, of whose pixels phases write every other one
+    ROW_COST = 8           # cycles to copy a row of dy, however short, for one of these phases
+    LONE_PERCENT = 150     # of the products of a single short vector of outputs: each has a broadcast of its own
 
 
 cdef inline double products(const Tiling *s) noexcept nogil:
@@ -35,10 +37,16 @@ cdef inline double winograd_cost(const Tiling *s, Py_ssize_t rows, Py_ssize_t al
             + filters * products(s) / 36.0 * rows * vectors)
 
 
+cdef inline bint is_short(const Tiling *s) noexcept nogil:
+    """Whether two multiply-adds of a vector take a cycle, as many as broadcasts."""
+    return lanes(s.itemsize) * s.itemsize < 64
+
+
 cdef inline double image_cost(const Tiling *s) noexcept nogil:
     cdef double vectors = (s.k + lanes(s.itemsize) - 1) // lanes(s.itemsize)
+    cdef double lone = LONE_PERCENT / 100.0 - 1 if vectors == 1 and is_short(s) else 0
     return (winograd_cost(s, s.c, s.k, s.outs_h * s.outs_w, FILTER_COST)
-            + START_COST * products(s) * s.chains * vectors * s.tiles)
+            + products(s) * vectors * s.tiles * (START_COST * s.chains + lone * s.c))
 
 
 cdef inline double weight_cost(const Tiling *s) noexcept nogil:
@@ -52,10 +60,13 @@ cdef inline double direct_cost(const Tiling *s, Py_ssize_t pixels, Py_ssize_t ro
 
 cdef inline bint winograd_image_pays(const Tiling *s) noexcept nogil:
     """Whether Winograd's way is likely to be the faster one: the same answer for any number of threads."""
-    cdef Py_ssize_t pixels = s.n * s.p * s.q if s.den == 1 else s.n * s.h * s.w
-    cdef double direct = direct_cost(s, round_up(pixels, lanes(s.itemsize)), s.k + GATHER_ROWS)
-    if s.den == 2:
+    cdef double direct
+    if s.den == 1:
+        direct = direct_cost(s, round_up(s.n * s.p * s.q, lanes(s.itemsize)), s.k + GATHER_ROWS)
+    else:   # by phases, each with a copy of dy of its own
+        direct = direct_cost(s, s.n * round_up(s.h * s.w, lanes(s.itemsize)), s.k + GATHER_ROWS)
         direct += SCATTER_COST * s.n * s.k * s.p * s.q / lanes(s.itemsize)
+        direct += ROW_COST * (2 if is_short(s) else 1) * 4 * s.n * s.c * (s.h + 1)
     return image_cost(s) < direct
 
 
