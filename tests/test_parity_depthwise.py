@@ -35,6 +35,11 @@ CONVOLUTIONS = {
     "5x5": ((1, 3, 17, 40), 3, (5, 5), 1, 2, 1),
     "7x7": ((2, 3, 25, 40), 3, (7, 7), 1, 3, 1),
     "7x7-on-7x7": ((3, 5, 7, 7), 5, (7, 7), 1, 3, 1),
+    "7x7-across-planes": ((2, 35, 7, 7), 35, (7, 7), 1, 3, 1),
+    "5x5-s2-across-planes": ((1, 17, 14, 14), 17, (5, 5), 2, 2, 1),
+    "3x3-across-planes": ((3, 37, 4, 5), 37, (3, 3), 1, 1, 1),
+    "3x3-across-planes-lopsided": ((2, 16, 6, 9), 16, (3, 3), 1, ((2, 0), (0, 1)), 1),
+    "5x5-across-planes-cut": ((1, 18, 9, 9), 18, (5, 5), 1, 0, 1),
     "7x7-multiplier": ((1, 3, 12, 18), 6, (7, 7), 1, ((0, 5), (6, 1)), 1),
     "7x7-s2": ((1, 3, 30, 40), 3, (7, 7), 2, 3, 1),
     "1x7": ((1, 3, 11, 40), 3, (1, 7), 1, (0, 3), 1),
@@ -96,13 +101,15 @@ def test_any_depthwise_matches_the_reference(guards, convolution, dtype, seed):
     check(guards, convolution, np.dtype(dtype), seed)
 
 
-@pytest.mark.parametrize("name", ["3x3", "3x3-s2", "3x3-multiplier", "5x5"])
+@pytest.mark.parametrize("name", ["3x3", "3x3-s2", "3x3-multiplier", "5x5", "7x7-across-planes", "5x5-s2-across-planes",
+                                  "3x3-across-planes"])
 def test_depthwise_gives_the_same_bits_at_every_number_of_threads(isa, dtype, guards, bits_by_threads, name):
     arrays, geo = make(CONVOLUTIONS[name], dtype, 1)
     bits_by_threads(lambda: run(native, guards, *arrays, geo))
 
 
-@pytest.mark.parametrize("name", ["3x3", "3x3-s2", "3x3-17-wide", "5x5"])
+@pytest.mark.parametrize("name", ["3x3", "3x3-s2", "3x3-17-wide", "5x5", "5x5-across-planes-cut",
+                                  "7x7-across-planes"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("which", [0, 1, 3], ids=["x", "weight", "dy"])
 def test_depthwise_spreads_non_finite_values_as_the_reference(isa, dtype, guards, name, which, value):

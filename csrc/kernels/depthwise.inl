@@ -209,11 +209,17 @@ static void NAME(depthwise_planes)(const fnn_pool2d *g, ptrdiff_t planes, const 
         }
 }
 
+#include "depthwise_across.inl"
+
 static void NAME(depthwise_forward)(const fnn_pool2d *g, ptrdiff_t planes, const REAL *x, const REAL *weight,
                                     int is_flipped, const REAL *bias, int add, REAL *y)
 {
     ptrdiff_t taps = g->kernel_h * g->kernel_w;
 #if defined(FNN_NARROWER) /* half of each vector would be empty */
+    if (NAME(goes_across)(g, planes, add)) {
+        NAME(depthwise_across)(g, planes, x, weight, is_flipped, bias, y);
+        return;
+    }
     if (g->out_w <= LANES / 2) {
         FNN_NARROWER.DTYPE->depthwise(g, planes, x, weight, is_flipped, bias, add, y);
         return;

@@ -7,6 +7,21 @@ from ._runtime cimport gemm_ns, real, threads_for
 from ._table cimport fnn_pool2d
 
 
+cdef enum:
+    SMALL = 8       # rows and columns of planes that kernels may take together, each in a lane
+    TOGETHER = 16   # so many
+
+
+cdef Py_ssize_t first_plane(Py_ssize_t h, Py_ssize_t w, Py_ssize_t images, Py_ssize_t channels, Py_ssize_t each,
+                            Py_ssize_t task, Py_ssize_t tasks) noexcept nogil:
+    """Of a task's share. Small planes stay together by as many as a kernel takes, or all of an image: bits depend on
+    whether it takes them."""
+    cdef Py_ssize_t blocks = max(<Py_ssize_t>1, channels // TOGETHER), block = images * blocks * task // tasks
+    if each > 1 or h > SMALL or w > SMALL:
+        return images * channels * each * task // tasks
+    return block // blocks * channels + block % blocks * TOGETHER
+
+
 cdef double nanoseconds(const fnn_pool2d *g, double planes) noexcept nogil:
     return planes * g.out_h * g.out_w + 2 * gemm_ns(planes * g.out_h * g.out_w * g.kernel_h * g.kernel_w)
 
@@ -19,8 +34,9 @@ cdef void depthwise_image(const fnn_pool2d *g, Py_ssize_t images, Py_ssize_t cha
         image_task(g, 0, planes, filters, each, x, weight, bias, relu, y)
     else:
         for task in prange(threads, num_threads=threads, schedule="static"):
-            image_task(g, planes * task // threads, planes * (task + 1) // threads, filters, each, x, weight, bias,
-                       relu, y)
+            image_task(g, first_plane(g.out_h, g.out_w, images, channels, each, task, threads),
+                       first_plane(g.out_h, g.out_w, images, channels, each, task + 1, threads), filters, each, x,
+                       weight, bias, relu, y)
 
 
 cdef void image_task(const fnn_pool2d *g, Py_ssize_t first, Py_ssize_t past, Py_ssize_t filters, Py_ssize_t each,
@@ -45,7 +61,9 @@ cdef void depthwise_input(const fnn_pool2d *g, Py_ssize_t images, Py_ssize_t cha
         input_task(g, 0, planes, channels, each, dy, weight, dx)
     else:
         for task in prange(threads, num_threads=threads, schedule="static"):
-            input_task(g, planes * task // threads, planes * (task + 1) // threads, channels, each, dy, weight, dx)
+            input_task(g, first_plane(g.in_h, g.in_w, images, channels, <Py_ssize_t>1, task, threads),
+                       first_plane(g.in_h, g.in_w, images, channels, <Py_ssize_t>1, task + 1, threads), channels, each,
+                       dy, weight, dx)
 
 
 cdef void input_task(const fnn_pool2d *g, Py_ssize_t first, Py_ssize_t past, Py_ssize_t channels, Py_ssize_t each,
