@@ -54,6 +54,8 @@ CASES = {
     "turned_skips_taps_of_chains": case((1, 130, 9, 10), (33, 130, 5, 3), padding=((0, 4), (1, 1)), stride=(1, 2)),
     "dilated_skips_taps": case((1, 12, 20, 21), (32, 12, 3, 3), padding=9, dilation=9),
     "no_row_sees_all_taps": case((1, 12, 13, 14), (32, 12, 3, 3), padding=7, dilation=7),
+    "rows_see_no_tap": case((3, 4, 5, 14), (2, 4, 2, 5), padding=(2, 0), dilation=(6, 1)),
+    "window_past_the_image": case((2, 3, 2, 1), (3, 3, 2, 1), stride=(2, 1), padding=((0, 1), (0, 0)), dilation=(2, 1)),
     "wide_kernel": case((1, 2, 30, 31), (3, 2, 25, 27), padding=4),
     "plain": case((2, 33, 11, 13), (17, 33, 1, 1)),
     "plain_wide": case((1, 300, 30, 31), (13, 300, 1, 1)),
@@ -126,7 +128,7 @@ def test_conv2d_matches_the_reference_for_any_configuration(guards, data):
     padding = ((pick(0, 4), pick(0, 4)), (pick(0, 4), pick(0, 4)))
     try:
         shapes = case((pick(0, 5), groups * channels, *image), (groups * pick(0, 30), channels, *kernel),
-                      (pick(1, 4), pick(1, 4)), padding, (pick(1, 3), pick(1, 3)), groups)
+                      (pick(1, 4), pick(1, 4)), padding, (pick(1, 6), pick(1, 6)), groups)
     except ValueError:
         assume(False)
     check(guards, shapes, np.dtype(data.draw(st.sampled_from("fd"))))

@@ -4,7 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from test_parity_conv2d import CASES, make, results
+from test_parity_conv2d import case as make_case
 from tolerance import assert_contraction
 
 import fastnn
@@ -71,7 +74,8 @@ def test_every_isa_keeps_non_finite_values_in_place(isa, threads, dtype, guards,
 @pytest.mark.parametrize("value", [np.inf, np.nan], ids=["inf", "nan"])
 @pytest.mark.parametrize("name", ["row", "stride_2", "stride_past_kernel", "four_sides", "dilated_and_strided",
                                   "grouped", "depthwise", "padded_1x1", "rows_skip_taps", "panels_skip_taps",
-                                  "turned_skips_taps", "dilated_skips_taps", "no_row_sees_all_taps"])
+                                  "turned_skips_taps", "dilated_skips_taps", "no_row_sees_all_taps",
+                                  "rows_see_no_tap"])
 def test_conv2d_with_one_spoilt_tap(guards, name, value):
     case = case_of(name)
     _, _, height, width = case.weight
@@ -79,6 +83,34 @@ def test_conv2d_with_one_spoilt_tap(guards, name, value):
         arrays = make(case, np.dtype(np.float32))
         arrays[1].reshape(*case.weight[:2], -1)[case.weight[0] // 2, -1, tap] = value
         check(guards, case, arrays)
+
+
+@st.composite
+def configurations(draw):
+    """Windows about as large as the image, and paddings up to all of a window but one tap."""
+    kernel, dilation, stride, padding, image = [], [], [], [], []
+    for longest in (12, 24):
+        taps, gap = draw(st.integers(1, 8)), draw(st.sampled_from([1, 1, 2, 3, 6]))
+        sides = tuple(draw(st.integers(0, (taps - 1) * gap)) for _ in range(2))
+        kernel.append(taps)
+        dilation.append(gap)
+        padding.append(sides)
+        stride.append(draw(st.sampled_from([1, 1, 2, 3])))
+        image.append(draw(st.integers(max(1, (taps - 1) * gap + 1 - sum(sides)), (taps - 1) * gap + longest)))
+    groups, channels = draw(st.integers(1, 2)), draw(st.integers(1, 5))
+    filters = draw(st.sampled_from([1, 2, 3, 8, 17, 33]))
+    shapes = (draw(st.integers(1, 3)), groups * channels, *image), (groups * filters, channels, *kernel)
+    case = make_case(*shapes, tuple(stride), tuple(padding), tuple(dilation), groups)
+    case.geo = case.geo._replace(algorithm=draw(st.sampled_from(["auto", "direct"])))
+    return case
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(case=configurations(), seed=st.integers(0, 2**32 - 1), dtype=st.sampled_from("fd"))
+def test_conv2d_of_any_configuration_with_spoilt_weights(guards, case, seed, dtype):
+    rng, arrays = np.random.default_rng(seed), make(case, np.dtype(dtype), seed)
+    arrays[1] = poisoned(arrays[1], rng, "anywhere")
+    check(guards, case, arrays)
 
 
 @pytest.mark.parametrize("name", ["stride_2", "four_sides", "depthwise"])

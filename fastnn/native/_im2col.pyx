@@ -37,9 +37,9 @@ cdef void see_rows(const Axis *h, Py_ssize_t kernel_w, Py_ssize_t first, Py_ssiz
                    const Py_ssize_t *in_copy, const Py_ssize_t *in_weight, Py_ssize_t width,
                    Seen *seen) noexcept nogil:
     cdef Py_ssize_t low = 0, high = h.taps, c, t, n = 0
-    while low < h.taps - 1 and not is_seen(h, low, first, past):
+    while low < high and not is_seen(h, low, first, past):
         low += 1
-    while high > low + 1 and not is_seen(h, high - 1, first, past):
+    while high > low and not is_seen(h, high - 1, first, past):
         high -= 1
     if seen.low == low and seen.high == high:
         return

@@ -102,7 +102,8 @@ cdef bint winograd_can(const Py_ssize_t *weight, Geometry geo) noexcept nogil:
 cdef bint is_affine(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y, Geometry geo) noexcept nogil:
     """One window, over all of the image: a layer of full connections."""
     return (weight[2] == x[2] and weight[3] == x[3] and y[2] == y[3] == geo.groups == 1
-            and geo.pad_top == geo.pad_left == 0 and geo.algorithm != WINOGRAD)
+            and geo.pad_top == geo.pad_left == 0 and (weight[2] == 1 or geo.dilation_h == 1)
+            and (weight[3] == 1 or geo.dilation_w == 1) and geo.algorithm != WINOGRAD)
 
 
 cdef fnn_pool2d describe_plane(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y,
