@@ -8,7 +8,6 @@ import os
 from cython.parallel cimport prange
 from libc.string cimport memset
 
-from ._affine cimport affine_forward, affine_input, affine_weight
 from ._arrays cimport fnn_data, fnn_integers
 from ._blocks cimport Block
 from ._conv2d_ways cimport (
@@ -35,6 +34,7 @@ from ._winograd cimport Tiling, tile_forward, tile_input
 from ._winograd_cost cimport winograd_image_pays, winograd_weight_pays
 from ._winograd_image cimport winograd_image, winograd_image_scratch
 from ._winograd_weight cimport winograd_weight, winograd_weight_scratch
+from .linear cimport affine_forward, affine_input, affine_weight
 
 
 cdef Algorithm preferred = AUTO     # what "auto" stands for in this process
