@@ -15,7 +15,7 @@ from ._conv_weight_plan cimport GATHER, PLAIN, Plan, make_plan
 from ._convolve cimport Convolution
 from ._im2col cimport copy_band, split_pixels, tap_offsets
 from ._kernels cimport col_sum, gather, gemm, igemm, lanes, pack_t, pack_t_apart, round_up
-from ._runtime cimport FNN_APART, FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn_share, fnn_share_out, real
+from ._runtime cimport FNN_SHARE_BYTES, fnn_alloc, fnn_apart, fnn_free, fnn_next_task, fnn_share, fnn_share_out, real
 
 cdef int convolve_weight(const Convolution *conv, const real *dy, const real *x, real *dweight,
                          real *dbias) noexcept nogil:
@@ -29,8 +29,8 @@ cdef int convolve_weight(const Convolution *conv, const real *dy, const real *x,
     pixels = plan.band.images * plan.band.rows * conv.w.out
     lists = round_up(plan.block_taps + pixels + plan.pixels, 8) * sizeof(Py_ssize_t)
     # pieces (two indices a pixel), the copy, the panel of taps, dy^T, sums of its columns
-    scratch_size = round_up(2 * plan.pixels * (sizeof(Py_ssize_t) // sizeof(real)) + plan.copy + plan.panel
-                            + plan.dy_t + plan.width, 16) + FNN_APART // sizeof(real)
+    scratch_size = (plan.copy + plan.panel + plan.dy_t + plan.width) * sizeof(real)
+    scratch_size = fnn_apart(scratch_size + 2 * plan.pixels * sizeof(Py_ssize_t)) // <Py_ssize_t>sizeof(real)
     sums_size = round_up(plan.parts * plan.part_sums, 16)
     bias_size = plan.parts * conv.groups * plan.filters
     shares = plan.threads * FNN_SHARE_BYTES

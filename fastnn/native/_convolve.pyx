@@ -16,7 +16,7 @@ from ._convolve_plan cimport COLUMNS, FLAT, GATHER, PLAIN, ROWS, TURNED, Plan, j
 from ._convolve_turned cimport multiply_turned, pack_filters
 from ._im2col cimport Seen, copy_band, see_rows, split_pixels, tap_offsets
 from ._kernels cimport FNN_RELU, activate, gather, igemm, lanes, pack, round_up, spread
-from ._runtime cimport FNN_APART, FNN_SHARE_BYTES, fnn_alloc, fnn_free, fnn_next_task, fnn_share, fnn_share_out, real
+from ._runtime cimport FNN_SHARE_BYTES, fnn_alloc, fnn_apart, fnn_free, fnn_next_task, fnn_share, fnn_share_out, real
 
 cdef enum:
     MAX_PANEL = 128         # pixels: no tile is wider
@@ -32,8 +32,8 @@ cdef int convolve(const Convolution *conv, const real *weight, const real *src, 
     if join_rows(conv, &joined):
         conv = &joined
     make_plan(&plan, conv, sizeof(real))
-    scratch_size = round_up(plan.copy + plan.panel + plan.tile + plan.filters + plan.turned, 16)
-    scratch_size += FNN_APART // sizeof(real)
+    scratch_size = plan.copy + plan.panel + plan.tile + plan.filters + plan.turned
+    scratch_size = fnn_apart(scratch_size * sizeof(real)) // <Py_ssize_t>sizeof(real)
     lists_size = round_up(2 * plan.taps + plan.chain, 8) * sizeof(Py_ssize_t)
     shares_size = plan.threads * FNN_SHARE_BYTES
     memory = <char *>fnn_alloc(shares_size + lists_size + plan.threads * scratch_size * sizeof(real))

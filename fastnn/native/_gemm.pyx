@@ -3,7 +3,7 @@
 from cython.parallel cimport prange, threadid
 
 from ._kernels cimport dot, dot_pack, gemm, lanes, pack, pack_t, round_up, tile_width
-from ._runtime cimport FNN_APART, fnn_alloc, fnn_free, gemm_ns, isa, real, threads_for
+from ._runtime cimport fnn_alloc, fnn_apart, fnn_free, gemm_ns, isa, real, threads_for
 
 cdef enum:
     K_BLOCK = 768    # taps of a packed panel: 768 x 64 floats are 192 KB, a fraction of L2
@@ -29,9 +29,10 @@ cdef int matmul_batch(Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k
                       real *c, Py_ssize_t c_bs, Py_ssize_t c_rs) noexcept nogil:
     cdef Py_ssize_t width = tile_width(sizeof(real)), panels = (n + width - 1) // width
     cdef Py_ssize_t row_blocks = 1, rows, task, item, row, col
-    cdef Py_ssize_t panel_size = min(k, <Py_ssize_t>K_BLOCK) * width + FNN_APART // sizeof(real)
+    cdef Py_ssize_t panel_size = fnn_apart(min(k, <Py_ssize_t>K_BLOCK) * width * sizeof(real))
     cdef int threads
     cdef real *scratch
+    panel_size //= <Py_ssize_t>sizeof(real)
     if batch <= 0 or m <= 0 or n <= 0:
         return 0
     threads = threads_for(gemm_ns(<double>batch * m * n * k), batch * panels * ((m + 15) // 16))
@@ -121,7 +122,7 @@ cdef int dot_products(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, P
         col_blocks = threads
     rows = round_up((m + row_blocks - 1) // row_blocks, DOT_COLS) if row_blocks > 1 else m
     cols = round_up((n + col_blocks - 1) // col_blocks, DOT_COLS)
-    panel_size = (rows * row_size + FNN_APART) // sizeof(real)
+    panel_size = fnn_apart(rows * row_size) // <Py_ssize_t>sizeof(real)
     scratch = <real *>fnn_alloc(threads * panel_size * sizeof(real))
     if scratch == NULL:
         return -1

@@ -16,10 +16,8 @@ from ._rnn_net cimport (
     GRU,
     LSTM,
     ORDER_SIZE,
-    PAGE,
     Gradients,
     Net,
-    apart,
     arrange,
     carve,
     clear_gradients,
@@ -36,7 +34,7 @@ from ._rnn_plan cimport BY_ROWS, Plan, plan_backward
 from ._rnn_tiles cimport Panels, lay_out_panels, pack_panels, panel_cols, times_panel
 from ._rnn_weights cimport Weights, WeightsShare, add_parts, add_to_weights
 from ._rnn_weights cimport lay_out_weights, lay_out_weights_share, weight_uses, x_gradient
-from ._runtime cimport real
+from ._runtime cimport FNN_PAGE, fnn_apart, real
 
 cdef struct Backward:
     const Net *net
@@ -94,16 +92,16 @@ cdef size_t lay_out(Backward *job, Net *net, const Plan *plan, size_t at, real *
     if net.lengths != NULL:
         net.order = <Py_ssize_t *>carve(&at, ORDER_SIZE * net.rows * sizeof(Py_ssize_t))
     lay_out_weights(&job.weights, net, &job.grads, plan, &at, dtype)
-    at = round_up(at, PAGE)
-    job.piece_size = apart((job.blocks * job.block * rows * job.weights.row + lanes(item)) * item)
+    at = round_up(at, FNN_PAGE)
+    job.piece_size = fnn_apart((job.blocks * job.block * rows * job.weights.row + lanes(item)) * item)
     job.weights.piece = job.piece_size // item
     job.dgates = <char *>carve(&at, net.groups * job.piece_size)
-    job.state_size = apart(2 * rows * net.hidden * item)
+    job.state_size = fnn_apart(2 * rows * net.hidden * item)
     job.states = <char *>carve(&at, plan.threads * job.state_size)
     job.shares = <char *>at
     for team in range(1, plan.threads + 1):   # OpenMP may give fewer threads than were wanted
         most = max(most, team * share_size(job, net, team, dtype))
-    return at + most - start + PAGE   # which page the memory begins in is yet to be seen
+    return at + most - start + FNN_PAGE   # which page the memory begins in is yet to be seen
 
 
 cdef Py_ssize_t share_size(const Backward *job, const Net *net, int team, real *dtype) noexcept nogil:
@@ -115,7 +113,7 @@ cdef Py_ssize_t share_size(const Backward *job, const Net *net, int team, real *
         end = 0
         lay_out_share(job, net, &share, id, team, &end, dtype)
         most = max(most, end)
-    return apart(most)
+    return fnn_apart(most)
 
 
 cdef void lay_out_share(const Backward *job, const Net *net, Share *share, int id, int team, size_t *at,

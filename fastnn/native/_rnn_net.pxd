@@ -19,7 +19,6 @@ cdef enum:
     GRU = 2
 
     ORDER_SIZE = 4
-    PAGE = 4096
 
 cdef struct Net:
     int kind
@@ -82,15 +81,6 @@ cdef inline void *carve(size_t *at, Py_ssize_t bytes) noexcept nogil:
     cdef size_t start = at[0]
     at[0] += round_up(bytes, 64)
     return <void *>start
-
-
-cdef inline Py_ssize_t apart(Py_ssize_t bytes) noexcept nogil:
-    """The room for what one thread writes and no other reads: whole pages, and one that nobody uses.
-
-    A line that two cores write takes 50 to 250 ns to go from one to the other. The processor fetches lines ahead of
-    those that a thread reads one after the other, also past the end of a page, and so takes them from their owner.
-    """
-    return round_up(bytes, PAGE) + PAGE
 
 
 cdef inline Py_ssize_t part_start(Py_ssize_t count, Py_ssize_t part, Py_ssize_t parts) noexcept nogil:

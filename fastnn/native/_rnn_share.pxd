@@ -1,9 +1,9 @@
 """What the threads of a recurrent layer's forward pass work on and in."""
 
 from ._kernels cimport lanes, round_up, tile_width
-from ._rnn_net cimport LSTM, ORDER_SIZE, PAGE, Net, apart, carve, fnn_flag, part_start
+from ._rnn_net cimport LSTM, ORDER_SIZE, Net, carve, fnn_flag, part_start
 from ._rnn_tiles cimport Tiles, cut_into_tiles, first_unit, panel_size
-from ._runtime cimport real
+from ._runtime cimport FNN_PAGE, fnn_apart, real
 
 cdef enum:
     TILE_ROWS = 48       # rows of a tile of sums: at most 48 x 64 floats, 12 KB of L1
@@ -56,11 +56,11 @@ cdef inline size_t lay_out(Forward *job, int threads, size_t at, real *dtype) no
     if net.lengths != NULL:
         net.order = <Py_ssize_t *>carve(&at, ORDER_SIZE * net.rows * sizeof(Py_ssize_t))
         job.states = carve(&at, 2 * net.rows * net.hidden * item)
-    at = round_up(at, PAGE)
+    at = round_up(at, FNN_PAGE)
     job.shares = <char *>at
     lay_out_share(job, &share, &end, dtype)
-    job.share_size = apart(end)
-    return at + threads * job.share_size - start + PAGE   # which page the memory begins in is yet to be seen
+    job.share_size = fnn_apart(end)
+    return at + threads * job.share_size - start + FNN_PAGE   # which page the memory begins in is yet to be seen
 
 
 cdef inline void lay_out_share(const Forward *job, Share *share, size_t *at, real *dtype) noexcept nogil:

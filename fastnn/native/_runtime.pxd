@@ -22,6 +22,7 @@ cdef extern from "fnn_tasks.h" nogil:
     Py_ssize_t fnn_next_task(fnn_share *shares, Py_ssize_t workers, Py_ssize_t worker)
 
 cdef extern from "fnn_memory.h" nogil:
-    enum: FNN_APART
+    enum: FNN_PAGE
+    Py_ssize_t fnn_apart(Py_ssize_t bytes)
     void *fnn_alloc(size_t bytes)
     void fnn_free(void *p)
