@@ -102,7 +102,9 @@ INLINE void NAME(pool_strip)(int mode, int with_taps, NAME(pooling) *pool, ptrdi
                              ptrdiff_t room, REAL *y, const REAL *y_end, char *taps)
 {
     const fnn_pool2d *g = pool->g;
-    ptrdiff_t kernel = g->kernel_w == g->kernel_h && g->dilation_h == 1 && g->stride_h == g->stride_w ? g->kernel_w : 0;
+    int is_square = g->kernel_h == g->kernel_w && g->stride_h == g->stride_w && g->dilation_h == 1 &&
+                    g->dilation_w == 1;
+    ptrdiff_t kernel = is_square ? g->kernel_w : 0;
     ptrdiff_t n = bottom - pool->top;
     const REAL *row = x + pool->top * g->in_w;
     int stride = NAME(strip_stride)(g);
