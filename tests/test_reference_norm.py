@@ -80,6 +80,22 @@ def test_norm_gradients_match_finite_differences(op, extra, shape, backend):
     assert_gradients(run, arrays, dy, gradients, slack=1000)  # third derivatives grow as the inverse deviation's cube
 
 
+@pytest.mark.parametrize("channels, groups", [(1, 1), (2, 2), (6, 3)])
+@pytest.mark.parametrize("given", ["both", "weight", "bias", "neither"])
+def test_group_norm_of_any_number_of_channels(channels, groups, given, dtype, rng, backend):
+    shape = (3, channels, 5)
+    x = rng.standard_normal(shape).astype(dtype)
+    weight, bias = (rng.standard_normal(channels).astype(dtype) if given in ("both", name) else None
+                    for name in ("weight", "bias"))
+    n, c = np.indices(shape)[:2]
+    scale = (of_channels(np.full(channels, value) if array is None else array, shape)
+             for value, array in ((1.0, weight), (0.0, bias)))
+    y, ctx = fastnn.functional.group_norm_forward(x, groups, weight, bias, 0.1)
+    assert_normalized(y, by_definition(x, n * groups + c // (channels // groups), *scale, 0.1), x)
+    dx, dweight, dbias = fastnn.functional.group_norm_backward(y, ctx)
+    assert dx.shape == shape and (dweight is None) == (weight is None) and (dbias is None) == (bias is None)
+
+
 def test_batch_norm_moves_the_running_statistics(dtype, rng, backend):
     F = fastnn.functional
     x = rng.standard_normal((3, 2, 5)).astype(dtype)

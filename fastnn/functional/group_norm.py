@@ -51,7 +51,7 @@ def group_norm_forward(x: ArrayLike, num_groups: int, weight: ArrayLike | None =
     rstd = 1 / np.sqrt(var + eps)
     scale, shift = scale_and_shift(_each_channel(rstd, c), weight, bias)
     _backend.active().channel_scale(_as_channels(x, n * c), _each_channel(mean, c).reshape(-1), scale.reshape(-1),
-                                    np.broadcast_to(shift, (n, c)).reshape(-1), _as_channels(y, n * c))
+                                    np.tile(shift, n), _as_channels(y, n * c))
     return y, GroupNormContext(x, weight, bias is not None, mean, rstd)
 
 
