@@ -122,6 +122,15 @@ def test_batch_norm_backward_reads_the_statistics_of_its_own_forward():
     np.testing.assert_allclose(reference.batch_norm_backward(x, ctx)[0], x / np.sqrt(1 + 1e-5))
 
 
+@pytest.mark.parametrize("value", [np.inf, np.nan], ids=str)
+def test_batch_norm_gradient_in_evaluation_does_not_read_x(value, dtype, backend):
+    x, mean, var = np.ones((2, 3, 4), dtype), np.zeros(3, dtype), np.ones(3, dtype)
+    x[1, 2, 3] = mean[0] = value
+    _, ctx = fastnn.functional.batch_norm_forward(x, mean, var, np.full(3, 2, dtype), eps=0.0)
+    dy = np.arange(24, dtype=dtype).reshape(2, 3, 4)
+    np.testing.assert_array_equal(fastnn.functional.batch_norm_backward(dy, ctx, need=(True, False, False))[0], 2 * dy)
+
+
 def test_norms_of_large_offsets_do_not_cancel(backend):
     x = (1e4 + np.random.default_rng(0).standard_normal((64, 3, 16))).astype(np.float32)
     F = fastnn.functional

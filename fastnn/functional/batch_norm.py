@@ -83,13 +83,14 @@ def batch_norm_backward(dy: ArrayLike, ctx: BatchNormContext, *, need: Need = No
         dshift, dscale = np.empty((2, x.shape[1]), x.dtype)
         _backend.active().channel_sums(channels(dy), channels(x), mean, dshift, dscale)
     if need_x:
-        by_dy = rstd.copy() if weight is None else rstd * weight
-        by_x, shift = np.zeros((2, x.shape[1]), x.dtype)
+        by_dy, dx = rstd if weight is None else rstd * weight, _memory.empty(x.shape, x.dtype)
         if of_batch:  # the batch's mean and variance depend on x too
             share = by_dy / max(x.size // max(x.shape[1], 1), 1)
-            by_x[...], shift[...] = -share * rstd * rstd * dscale, -share * dshift
-        dx = _memory.empty(x.shape, x.dtype)
-        _backend.active().channel_combine(channels(dy), channels(x), mean, by_dy, by_x, shift, channels(dx))
+            _backend.active().channel_combine(channels(dy), channels(x), mean, by_dy, -share * rstd * rstd * dscale,
+                                              -share * dshift, channels(dx))
+        else:
+            zero = np.zeros_like(by_dy)
+            _backend.active().channel_scale(channels(dy), zero, by_dy, zero, channels(dx))
     return dx, dscale * rstd if need_weight else None, dshift if need_bias else None
 
 
