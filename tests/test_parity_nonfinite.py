@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from conftest import on_threads
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_parity_conv2d import CASES, make, results
@@ -49,6 +50,17 @@ def check(guards, case, arrays):
         np.testing.assert_array_equal(ours[infinite], theirs[infinite], err_msg=name)
         factor = 60 if case.geo.algorithm != "direct" else 2  # of Winograd's transforms
         assert_contraction(ours[finite], theirs[finite].astype(np.float64), factor * size[finite], n, name=name)
+
+
+def check_threads(guards, case, arrays, numbers):
+    """The same bits on each number of threads, but for those of a NaN."""
+    found = []
+    for n in numbers:
+        with on_threads(n):
+            found.append(results(native, guards, case, *arrays))
+    for others in found[1:]:
+        for name, first, other in zip(("y", "dx", "dweight", "dbias"), found[0], others):
+            np.testing.assert_array_equal(first, other, err_msg=name)
 
 
 @pytest.mark.parametrize("where", ["anywhere", "corners"])
@@ -105,12 +117,31 @@ def configurations(draw):
     return case
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=configurations(), seed=st.integers(0, 2**32 - 1), dtype=st.sampled_from("fd"))
 def test_conv2d_of_any_configuration_with_spoilt_weights(guards, case, seed, dtype):
     rng, arrays = np.random.default_rng(seed), make(case, np.dtype(dtype), seed)
     arrays[1] = poisoned(arrays[1], rng, "anywhere")
     check(guards, case, arrays)
+    check_threads(guards, case, arrays, (1, 2))
+
+
+SHARED_OUT = {  # x, weight, stride, padding, dilation, groups, and where the weight is spoilt
+    "y_in_groups": ((5, 6, 13, 7), (15, 2, 4, 4), (2, 2), ((1, 2), (1, 2)), (1, 1), 3, (2, 1, 0, 0)),
+    "y_dilated": ((2, 99, 16, 12), (99, 33, 3, 5), (1, 1), ((4, 0), (4, 0)), (3, 1), 3, (2, 1, 0, 0)),
+    "dx": ((5, 16, 8, 7), (33, 16, 2, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1, (4, 7, 1, 0)),
+    "winograd": ((1, 4, 1, 1), (17, 4, 3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1, (14, 3, 0, 2)),
+}
+
+
+@pytest.mark.parametrize("name", SHARED_OUT)
+def test_conv2d_with_a_spoilt_tap_has_the_same_bits_on_any_number_of_threads(isa, dtype, guards, name):
+    *shapes, tap = SHARED_OUT[name]
+    case = make_case(*shapes)
+    case.geo = case.geo._replace(algorithm="winograd" if name == "winograd" else "direct")
+    arrays = make(case, dtype)
+    arrays[1][tap] = np.inf
+    check_threads(guards, case, arrays, (1, 2, 3))
 
 
 @pytest.mark.parametrize("name", ["stride_2", "four_sides", "depthwise"])

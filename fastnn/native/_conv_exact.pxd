@@ -12,7 +12,7 @@ cdef Walk walk_of(const fnn_pool2d *plane, Py_ssize_t images, Py_ssize_t groups,
 
 # After a convolution in which what lies outside an image counted as 0: where that zero met a NaN or an infinity the
 # sum is NaN; here such sums are formed again, without the terms that the definition does not have.
-cdef void exact_forward(const Walk *g, const real *x, const real *weight, const real *bias, bint relu,
+cdef bint exact_forward(const Walk *g, const real *x, const real *weight, const real *bias, bint relu,
                         real *y) noexcept nogil
-cdef void exact_input(const Walk *g, const real *dy, const real *weight, real *dx) noexcept nogil
+cdef bint exact_input(const Walk *g, const real *dy, const real *weight, real *dx) noexcept nogil
 cdef void exact_weight(const Walk *g, const real *dy, const real *x, real *dweight) noexcept nogil

@@ -8,7 +8,7 @@ out, only columns leave it; then the first and the last output of any row with t
 last, and the first that has no tap above the image one does. For a weight gradient one channel tells.
 """
 
-from libc.math cimport isnan
+from libc.math cimport isfinite, isnan
 
 from ._runtime cimport real
 from ._table cimport fnn_pool2d
@@ -45,26 +45,31 @@ cdef inline bint row_has_nan(const real *row, Py_ssize_t n) noexcept nogil:
 # ---- y
 
 
-cdef void exact_forward(const Walk *g, const real *x, const real *weight, const real *bias, bint relu,
+cdef bint exact_forward(const Walk *g, const real *x, const real *weight, const real *bias, bint relu,
                         real *y) noexcept nogil:
+    """Returns whether some sums came out finite, for _conv_retake.py; so does `exact_input`."""
     cdef Py_ssize_t filters = g.groups * g.filters, plane = g.p * g.q, taps = g.channels * g.r * g.s, k, n
     cdef Py_ssize_t whole = min(g.p - 1, (max(<Py_ssize_t>0, g.pad_h) + g.stride_h - 1) // g.stride_h) * g.q
+    cdef bint mended = False
     if g.images == 0 or not (leaves(-g.pad_h, g.r, g.dilation_h, g.h) or leaves(-g.pad_w, g.s, g.dilation_w, g.w)
                              or leaves((g.p - 1) * g.stride_h - g.pad_h, g.r, g.dilation_h, g.h)
                              or leaves((g.q - 1) * g.stride_w - g.pad_w, g.s, g.dilation_w, g.w)):
-        return
+        return False
     for k in range(filters):
         if (row_has_nan(y + k * plane, g.q) or row_has_nan(y + (k + 1) * plane - g.q, g.q)
                 or row_has_nan(y + k * plane + whole, g.q)) and not all_finite(weight + k * taps, taps):
             for n in range(g.images):
-                forward_plane(g, x + (n * g.groups + k // g.filters) * g.channels * g.h * g.w, weight + k * taps,
-                              bias[k] if bias != NULL else 0, relu, y + (n * filters + k) * plane)
+                mended |= forward_plane(g, x + (n * g.groups + k // g.filters) * g.channels * g.h * g.w,
+                                        weight + k * taps, bias[k] if bias != NULL else 0, relu,
+                                        y + (n * filters + k) * plane)
+    return mended
 
 
-cdef void forward_plane(const Walk *g, const real *x, const real *weight, double bias, bint relu,
+cdef bint forward_plane(const Walk *g, const real *x, const real *weight, double bias, bint relu,
                         real *y) noexcept nogil:
     cdef Py_ssize_t p, q, row, column
     cdef real total
+    cdef bint mended = False
     for p in range(g.p):
         row = p * g.stride_h - g.pad_h
         for q in range(g.q):
@@ -73,6 +78,8 @@ cdef void forward_plane(const Walk *g, const real *x, const real *weight, double
                                           or leaves(column, g.s, g.dilation_w, g.w)):
                 total = forward_sum(g, x, weight, <real>bias, row, column)
                 y[p * g.q + q] = 0 if relu and total <= 0 else total
+                mended |= isfinite(total)
+    return mended
 
 
 cdef real forward_sum(const Walk *g, const real *x, const real *weight, real total, Py_ssize_t row,
@@ -94,11 +101,11 @@ cdef real forward_sum(const Walk *g, const real *x, const real *weight, real tot
 # ---- dx
 
 
-cdef void exact_input(const Walk *g, const real *dy, const real *weight, real *dx) noexcept nogil:
+cdef bint exact_input(const Walk *g, const real *dy, const real *weight, real *dx) noexcept nogil:
     """Pixels a stride apart are a convolution of their own: the ends of some of its rows tell."""
     cdef Py_ssize_t channels = g.groups * g.channels, plane = g.h * g.w, taps = g.r * g.s, c, n, i, k
     cdef const real *filters
-    cdef bint suspect
+    cdef bint suspect, mended = False
     for c in range(channels):
         filters = weight + (c // g.channels * g.filters * g.channels + c % g.channels) * taps
         suspect = False
@@ -111,9 +118,10 @@ cdef void exact_input(const Walk *g, const real *dy, const real *weight, real *d
         for k in range(g.filters):
             if not all_finite(filters + k * g.channels * taps, taps):
                 for n in range(g.images):
-                    input_plane(g, dy + (n * g.groups + c // g.channels) * g.filters * g.p * g.q, filters,
-                                dx + (n * channels + c) * plane)
+                    mended |= input_plane(g, dy + (n * g.groups + c // g.channels) * g.filters * g.p * g.q, filters,
+                                          dx + (n * channels + c) * plane)
                 break
+    return mended
 
 
 cdef bint ends_have_nan(const Walk *g, const real *row) noexcept nogil:
@@ -139,9 +147,10 @@ cdef Py_ssize_t last(Py_ssize_t first, Py_ssize_t step, Py_ssize_t size) noexcep
     return first + (size - 1 - first) // step * step
 
 
-cdef void input_plane(const Walk *g, const real *dy, const real *weight, real *dx) noexcept nogil:
+cdef bint input_plane(const Walk *g, const real *dy, const real *weight, real *dx) noexcept nogil:
     cdef Py_ssize_t h, w, k, r, s, p, q
     cdef real total
+    cdef bint mended = False
     for h in range(g.h):
         for w in range(g.w):
             if not isnan(dx[h * g.w + w]):
@@ -157,6 +166,8 @@ cdef void input_plane(const Walk *g, const real *dy, const real *weight, real *d
                 if isnan(total):
                     break
             dx[h * g.w + w] = total
+            mended |= isfinite(total)
+    return mended
 
 
 cdef Py_ssize_t window(Py_ssize_t offset, Py_ssize_t stride, Py_ssize_t windows) noexcept nogil:

@@ -204,7 +204,8 @@ cdef void transform_input(const Tiling *s, const real *x, const real *end, Py_ss
 
 cdef int recompute(const Tiling *s, const Filters *f, const real *x, real *y, Unit u, Py_ssize_t row, Py_ssize_t k0,
                    Py_ssize_t k1) noexcept nogil:
-    cdef Py_ssize_t tile, col
+    """Of the filters concerned alone: which others share their panel depends on the number of threads."""
+    cdef Py_ssize_t tile, col, k, end
     cdef real *scratch = <real *>fnn_alloc(16 * (s.c + 2 * (k1 - k0)) * sizeof(real))
     if scratch == NULL:
         return 1
@@ -212,21 +213,25 @@ cdef int recompute(const Tiling *s, const Filters *f, const real *x, real *y, Un
     x += u.n * s.x_image
     for tile in range(u.tiles * s.outs_w):
         col = u.col + tile // u.along + s.side * s.spacing_w * (tile % u.along)
-        if not all_finite(s, y, u.row + row, col, k0, k1):
-            direct_tile(s, f, x, y, u.row + row, col, k0, k1, scratch, scratch + 16 * s.c,
-                        scratch + 16 * (s.c + k1 - k0))
+        k = k0
+        while k < k1:
+            end = k
+            while end < k1 and not is_finite(s, y, u.row + row, col, end):
+                end += 1
+            if end > k:
+                direct_tile(s, f, x, y, u.row + row, col, k, end, scratch, scratch + 16 * s.c,
+                            scratch + 16 * (s.c + k1 - k0))
+            k = end + 1
     fnn_free(scratch)
     return 0
 
 
-cdef bint all_finite(const Tiling *s, const real *y, Py_ssize_t row, Py_ssize_t col, Py_ssize_t k0,
-                     Py_ssize_t k1) noexcept nogil:
-    cdef Py_ssize_t k, p, q
-    for k in range(k0, k1):
-        for p in range(in_phase(row, s.p, s.spacing_h, s.side)):
-            for q in range(in_phase(col, s.q, s.spacing_w, s.side)):
-                if not isfinite(y[(k * s.p + row + p * s.spacing_h) * s.q + col + q * s.spacing_w]):
-                    return False
+cdef bint is_finite(const Tiling *s, const real *y, Py_ssize_t row, Py_ssize_t col, Py_ssize_t k) noexcept nogil:
+    cdef Py_ssize_t p, q
+    for p in range(in_phase(row, s.p, s.spacing_h, s.side)):
+        for q in range(in_phase(col, s.q, s.spacing_w, s.side)):
+            if not isfinite(y[(k * s.p + row + p * s.spacing_h) * s.q + col + q * s.spacing_w]):
+                return False
     return True
 
 

@@ -5,6 +5,8 @@ Each direction chooses its algorithm at its top: Winograd's where it is asked fo
 
 import os
 
+from ._conv_retake import retake
+
 from cython.parallel cimport prange
 from libc.string cimport memset
 
@@ -59,17 +61,23 @@ def _algorithm_from_environment():
 
 
 def conv2d_forward(x, weight, bias, y, geo, activation=None):
+    cdef bint mended
     if x.itemsize == 4:
-        forward[float](x, weight, bias, y, geo, activation is not None, NULL)
+        mended = forward[float](x, weight, bias, y, geo, activation is not None, NULL)
     else:
-        forward[double](x, weight, bias, y, geo, activation is not None, NULL)
+        mended = forward[double](x, weight, bias, y, geo, activation is not None, NULL)
+    if mended:
+        retake(conv2d_forward, x, weight, y, geo, bias, activation)
 
 
 def conv2d_backward_input(dy, weight, dx, geo):
+    cdef bint mended
     if dy.itemsize == 4:
-        backward_input[float](dy, weight, dx, geo, NULL)
+        mended = backward_input[float](dy, weight, dx, geo, NULL)
     else:
-        backward_input[double](dy, weight, dx, geo, NULL)
+        mended = backward_input[double](dy, weight, dx, geo, NULL)
+    if mended:
+        retake(conv2d_backward_input, dy, weight, dx, geo)
 
 
 def conv2d_backward_weight(dy, x, dweight, dbias, geo):
@@ -112,6 +120,7 @@ cdef int forward(x,         # IN   (N, C, H, W)
     cdef Block scratch = None
     cdef Py_ssize_t i
     cdef int failed = 0
+    cdef bint mended = False
     if ys[0] == 0 or ys[1] == 0:
         return 0
     if xs[1] == 0:   # the sums are the bias
@@ -128,8 +137,8 @@ cdef int forward(x,         # IN   (N, C, H, W)
     if is_depthwise(&plane, xs[1], ys[1], DEPTHWISE_IMAGE, g):
         with nogil:
             depthwise_image(&plane, xs[0], xs[1], ys[1], px, pw, pb, relu, py)
-            exact_forward(&walk, px, pw, pb, relu, py)
-        return 0
+            mended = exact_forward(&walk, px, pw, pb, relu, py)
+        return mended
     if winograd_can(ws, g):
         tiling = tile_forward(xs, ws, ys, g.groups, g.pad_top, g.pad_left, g.stride_h, g.dilation_h,
                               g.dilation_w, sizeof(real))
@@ -144,8 +153,8 @@ cdef int forward(x,         # IN   (N, C, H, W)
             conv.relu = relu
             failed = convolve(&conv, pw, px, pb, py)
             if not failed:
-                exact_forward(&walk, px, pw, pb, relu, py)
-    return checked(failed)
+                mended = exact_forward(&walk, px, pw, pb, relu, py)
+    return checked(failed) or mended
 
 
 cdef int backward_input(dy,        # IN   (N, K, P, Q)
@@ -162,6 +171,7 @@ cdef int backward_input(dy,        # IN   (N, K, P, Q)
     cdef Tiling tiling
     cdef Block scratch = None
     cdef int failed = 0
+    cdef bint mended = False
     if xs[0] == 0 or xs[1] == 0:
         return 0
     if ys[1] == 0:
@@ -175,8 +185,8 @@ cdef int backward_input(dy,        # IN   (N, K, P, Q)
     if is_depthwise(&plane, xs[1], ys[1], DEPTHWISE_IMAGE, g):
         with nogil:
             depthwise_input(&plane, xs[0], xs[1], ys[1], pdy, pw, pdx)
-            exact_input(&walk, pdy, pw, pdx)
-        return 0
+            mended = exact_input(&walk, pdy, pw, pdx)
+        return mended
     if winograd_can(ws, g):
         tiling = tile_input(ys, ws, xs, g.groups, g.pad_top, g.pad_left, g.stride_h, g.dilation_h,
                             g.dilation_w, sizeof(real))
@@ -188,8 +198,8 @@ cdef int backward_input(dy,        # IN   (N, K, P, Q)
         else:
             failed = backward_input_direct(ys, ws, xs, g, pdy, pw, pdx)
             if not failed:
-                exact_input(&walk, pdy, pw, pdx)
-    return checked(failed)
+                mended = exact_input(&walk, pdy, pw, pdx)
+    return checked(failed) or mended
 
 
 cdef int backward_input_direct(const Py_ssize_t *ys, const Py_ssize_t *ws, const Py_ssize_t *xs, Geometry geo,
