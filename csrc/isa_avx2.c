@@ -7,6 +7,7 @@
 #define FNN_MR2 6
 #define FNN_MR3 4
 #define FNN_MR4 0
+#define FNN_TANDEM 0
 #define FNN_DOT_ROWS 3
 #define FNN_DOT_COST 80
 #include "isa.inl"

@@ -8,6 +8,7 @@
 #define FNN_MR2 12
 #define FNN_MR3 8
 #define FNN_MR4 6
+#define FNN_TANDEM 8
 #define FNN_DOT_ROWS 6
 #define FNN_DOT_COST 22
 #include "isa.inl"

@@ -11,6 +11,7 @@
 #define FNN_MR3 3 /* with two operands to an instruction, four rows spill a register in the loop: 27 GF/s, not 34 */
 #endif
 #define FNN_MR4 0
+#define FNN_TANDEM 0
 #define FNN_DOT_ROWS 2
 #define FNN_DOT_COST 20
 #include "isa.inl"

@@ -4,6 +4,7 @@ typedef struct {
     int nv_max;                 /* vectors across the widest gemm tile */
     int nv_max_one_row;         /* and across that of a single row */
     int mr_max[FNN_NV_MAX + 1]; /* rows of the tallest gemm tile of n vectors */
+    int tandem_size;            /* vectors and rows of a tandem, even; 0: there is none */
     int dot_rows;               /* rows of x of the tallest dot tile */
     int dot_cost;               /* of adding up the lanes of a sum, in percent of transposing a vector for gemm */
 
@@ -19,6 +20,11 @@ typedef struct {
     void (*igemm)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t k, const REAL *a, ptrdiff_t a_rs, const ptrdiff_t *a_off,
                   const REAL *b, const ptrdiff_t *b_off, const REAL *init, ptrdiff_t init_rs, ptrdiff_t init_cs,
                   REAL *c, ptrdiff_t c_rs);
+    /* tandem.inl: c[j] += sum over t < k, in this order, of a[t] * b[t*nv*lanes + j], for j < nv * lanes, where
+     * tandem_size / 2 <= nv <= tandem_size. Beside it, if n > 0, a tile of tandem_size rows and one vector:
+     * y[i*y_rs + j] = init[j] + sum over t < n, in this order, of x[i*x_rs + t] * w[t*lanes + j]. */
+    void (*tandem)(ptrdiff_t nv, ptrdiff_t k, const REAL *a, const REAL *b, REAL *c, ptrdiff_t n, const REAL *x,
+                   ptrdiff_t x_rs, const REAL *w, const REAL *init, REAL *y, ptrdiff_t y_rs);
     /* dot.inl: x as `dot` reads it, rows padded with zeros to whole vectors. */
     void (*dot_pack)(ptrdiff_t rows, ptrdiff_t k, const REAL *x, ptrdiff_t x_rs, REAL *dst);
     /* dot.inl: y[i][j] = init[j] + the product of row i of packed x with w[j*w_rs ...] over k taps, or with `add` what

@@ -23,6 +23,8 @@ SHAPES = {
     "one_row_lanes_minus_1": (5, 1, 9, LANES - 1),
     "one_row_many_steps": (150, 1, 3, 5),
     "one_row_several_panels": (4, 1, 19, 2 * LANES + 5),
+    "one_row_x_in_tandem": (21, 1, 19, 9 * LANES),   # x of the next steps beside h of these, where weights are large
+    "one_row_long_x_in_tandem": (17, 1, 150, 8 * LANES),
     "few_rows_lanes": (5, 3, 17, LANES),
     "few_rows_lanes_plus_1": (2, 3, 5, LANES + 1),
     "few_rows_several_panels": (3, 2, 19, 4 * LANES + 5),
@@ -170,8 +172,8 @@ def test_backward_without_gradients_of_the_last_state(dtype, guards, kind):
 
 # ---- The same bits
 
-bit_shapes = pytest.mark.parametrize("shape", [(9, 1, 20, 40), (6, 5, 20, 70), (5, 24, 33, 67)],
-                                     ids=["one-row", "few-rows", "many-rows"])
+bit_shapes = pytest.mark.parametrize("shape", [(9, 1, 20, 40), (21, 1, 20, 144), (6, 5, 20, 70), (5, 24, 33, 67)],
+                                     ids=["one-row", "one-row-in-tandem", "few-rows", "many-rows"])
 
 
 @pytest.mark.parametrize("lengths", [False, True], ids=["full", "lengths"])

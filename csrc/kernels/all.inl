@@ -7,6 +7,7 @@
 #include "units.inl" /* on the loads and stores of gates.inl */
 #include "norm.inl"
 #include "gemm.inl"
+#include "tandem.inl"
 #include "dot.inl"
 #include "square.inl"
 #include "gemv_chain.inl" /* on the squares, as is pack.inl */
@@ -26,10 +27,14 @@ static const FNN_CONCAT(FNN_CONCAT(fnn_, DTYPE), _kernels)
         .nv_max = FNN_NV,
         .nv_max_one_row = FNN_NV_ONE_ROW,
         .mr_max = {0, FNN_MR1, FNN_MR2, FNN_MR3, FNN_MR4},
+        .tandem_size = FNN_TANDEM,
         .dot_rows = FNN_DOT_ROWS,
         .dot_cost = FNN_DOT_COST,
         .gemm = NAME(gemm),
         .igemm = NAME(igemm),
+#if FNN_TANDEM > 0
+        .tandem = NAME(tandem),
+#endif
         .dot_pack = NAME(dot_pack),
         .dot = NAME(dot),
         .pack = NAME(pack),

@@ -35,6 +35,20 @@ cdef inline void gemm(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const real
         isa.f64.gemm(rows, cols, k, a, a_rs, a_cs, b, b_ks, init, init_rs, init_cs, c, c_rs)
 
 
+cdef inline int tandem_size(int itemsize) noexcept nogil:
+    """Vectors of the row, and rows of the tile, that `tandem` works on side by side; 0 where it is not to be called."""
+    return isa.f32.tandem_size if itemsize == 4 else isa.f64.tandem_size
+
+
+cdef inline void tandem(Py_ssize_t nv, Py_ssize_t k, const real *a, const real *b, real *c, Py_ssize_t n,
+                        const real *x, Py_ssize_t x_rs, const real *w, const real *init, real *y,
+                        Py_ssize_t y_rs) noexcept nogil:
+    if real is float:
+        isa.f32.tandem(nv, k, a, b, c, n, x, x_rs, w, init, y, y_rs)
+    else:
+        isa.f64.tandem(nv, k, a, b, c, n, x, x_rs, w, init, y, y_rs)
+
+
 cdef inline void igemm(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const real *a, Py_ssize_t a_rs,
                        const Py_ssize_t *a_off, const real *b, const Py_ssize_t *b_off, const real *init,
                        Py_ssize_t init_rs, Py_ssize_t init_cs, real *c, Py_ssize_t c_rs) noexcept nogil:

@@ -26,7 +26,7 @@ from ._rnn_net cimport (
 )
 from ._rnn_plan cimport BY_ROWS, Plan, plan_forward
 from ._rnn_share cimport PROJECTED_ROWS, TILE_ROWS, Forward, Share, lay_out, projected_rows, take_share
-from ._rnn_tiles cimport Tiles, add_h, add_x, gates, pack_tile, row_size
+from ._rnn_tiles cimport Tiles, add_h, add_in_tandem, add_x, gates, pack_tile, row_size
 from ._rnn_unpacked cimport forward_unpacked
 from ._runtime cimport real
 
@@ -137,6 +137,9 @@ cdef void sweep(const Forward *job, const Share *share, int id, int team, real *
     cdef const Net *net = job.net
     cdef Py_ssize_t step, k = 0
     cdef Py_ssize_t bases[PROJECTED_ROWS]
+    if share.tiles.tandem > 0:
+        sweep_in_tandem(job, share, id, team, dtype)
+        return
     for step in range(net.steps):
         if job.block > 0:
             k = step % job.block
@@ -177,7 +180,7 @@ cdef void one_step(const Forward *job, const Share *share, Py_ssize_t step, Py_s
         while r < rows:
             some = min(rows - r, <Py_ssize_t>TILE_ROWS)
             if base < 0:
-                add_x(tiles, j, some, x + r * net.inputs, tile)
+                add_x(tiles, j, some, x + r * net.inputs, net.inputs, tile)
             add_h(tiles, j, some, h + r * hidden, step % 2 == 1, tile)
             gates(tiles, j, some, share.start, r, t, tile, h, h_new)
             if base >= 0:
@@ -204,4 +207,30 @@ cdef void project(const Forward *job, const Share *share, Py_ssize_t step, Py_ss
     if net.lengths != NULL:
         x = <const real *>share.picked
     for j in range(share.tiles.count):
-        add_x(&share.tiles, j, rows, x, projected_rows(job, share, j, dtype))
+        add_x(&share.tiles, j, rows, x, net.inputs, projected_rows(job, share, j, dtype))
+
+
+cdef void sweep_in_tandem(const Forward *job, const Share *share, int id, int team, real *dtype) noexcept nogil:
+    """The steps of a single row: the sums over x of the next few are formed while these wait for weight_hh."""
+    cdef const Net *net = job.net
+    cdef const Tiles *tiles = &share.tiles
+    cdef Py_ssize_t rows = tiles.tandem, row = row_size(tiles, 0), inputs = net.inputs, first = 0, ahead = 0, step, t
+    cdef Py_ssize_t x_rs = -inputs if net.reverse else inputs
+    cdef const real *x = <const real *>net.x + time_of(net, 0) * inputs   # of the first step; of the k-th: x + k * x_rs
+    cdef const real *h
+    cdef real *now = projected_rows(job, share, 0, dtype)
+    cdef real *then = now + rows * row
+    cdef real *tile
+    add_x(tiles, 0, rows, x, x_rs, now)
+    for step in range(net.steps):
+        if step % rows == 0:
+            if step > 0:
+                now, then, first = then, now, ahead
+            ahead = min(step + rows, net.steps - rows)   # the last few begin among those before them
+        t = time_of(net, step)
+        h, tile = h_before(net, 0, t, dtype), now + (step - first) * row
+        add_in_tandem(tiles, h, step % 2 == 1, tile, step % rows, x + ahead * x_rs, x_rs,
+                      then if step - step % rows + rows < net.steps else NULL)
+        gates(tiles, 0, 1, 0, 0, t, tile, h, <real *>NULL)
+        if team > 1:
+            fnn_barrier(job.flags, id, team)

@@ -19,6 +19,7 @@ cdef struct Tiles:
     const Net *net
     Py_ssize_t first, all_units, count, unit_width, gates, x_first, h_first
     Columns others, last
+    int tandem      # of a single row: how many steps' x to multiply beside the steps before them; 0: none
     void *panels    # for each tile: its columns of weight_ih^T, then those of weight_hh^T
     void *biases    # for each tile: the first row of its sums
     void *c         # an LSTM's cells from step to step, rows of H
@@ -42,10 +43,16 @@ cdef inline Py_ssize_t row_size(const Tiles *tiles, Py_ssize_t j) noexcept nogil
 
 cdef void pack_tile(const Tiles *tiles, Py_ssize_t j, real *dtype) noexcept nogil
 
-# tile = bias + x W_ih^T, as far as x goes into it; the bias alone elsewhere. Then tile += h W_hh^T, from the last panel
-# to the first where `back`.
-cdef void add_x(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *x, real *tile) noexcept nogil
+# tile = bias + x W_ih^T, as far as x goes into it; the bias alone elsewhere. x: rows x_rs apart. Then tile += h W_hh^T,
+# from the last panel to the first where `back`.
+cdef void add_x(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *x, Py_ssize_t x_rs,
+                real *tile) noexcept nogil
 cdef void add_h(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *h, bint back, real *tile) noexcept nogil
+
+# For one row and the only tile: add_h to `tile`, and beside it part `place`, of `tandem` parts, of add_x to as many
+# rows `ahead` (NULL: nothing).
+cdef void add_in_tandem(const Tiles *tiles, const real *h, bint back, real *tile, Py_ssize_t place, const real *x,
+                        Py_ssize_t x_rs, real *ahead) noexcept nogil
 
 # From the sums of rows r .. r + rows - 1 of those whose places begin at `start`, at time t, to c, what is kept of the
 # step, and h_new, or y where that is NULL. c, h and h_new have these rows by place.

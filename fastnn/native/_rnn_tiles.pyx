@@ -15,12 +15,15 @@ from ._kernels cimport (
     pack_t_apart,
     rnn_gates,
     round_up,
+    tandem,
+    tandem_size,
     tile_width,
 )
 from ._rnn_net cimport GRU, LSTM, RNN, Net, carve, part_start
 
 cdef enum:
     FEW_SUMS = 4096   # so many sums of all rows and units stay in the first-level cache, beside the panels that pass
+    TANDEM_BYTES = 1 << 16   # of weight_hh, from where on a step waits for them rather than computes
     K_BLOCK = 768     # taps of a panel that is used for all rows while it is in L2
     FEW_USES = 8      # of weights on the way back; to pack them for so few costs more than it brings
 
@@ -39,6 +42,21 @@ cdef void cut_into_tiles(Tiles *tiles, const Net *net, Py_ssize_t first, Py_ssiz
     tiles.count = (units + tiles.unit_width - 1) // tiles.unit_width
     lay_columns(net, tiles.unit_width, rows, itemsize, &tiles.others)
     lay_columns(net, units - (tiles.count - 1) * tiles.unit_width, rows, itemsize, &tiles.last)
+    tiles.tandem = tandem_of(tiles, itemsize)
+    if tiles.tandem > 0:
+        cut_into_panels(tiles.last.vectors, 1, &tiles.last.x)
+        cut_into_panels(tiles.last.vectors, tiles.tandem, &tiles.last.h)
+
+
+cdef int tandem_of(const Tiles *tiles, Py_ssize_t itemsize) noexcept nogil:
+    cdef const Net *net = tiles.net
+    cdef int size = tandem_size(itemsize)
+    cdef Py_ssize_t columns = net.gates * tiles.last.unit
+    if net.rows != 1 or net.lengths != NULL or net.groups != 1 or tiles.count != 1 or net.inputs == 0:
+        return 0
+    if net.steps < 2 * size or columns < size * lanes(itemsize) or columns % lanes(itemsize) != 0:
+        return 0
+    return size if columns * net.hidden * itemsize >= TANDEM_BYTES else 0
 
 
 cdef Py_ssize_t first_unit(const Net *net, int id, int team, Py_ssize_t itemsize) noexcept nogil:
@@ -121,7 +139,8 @@ cdef inline void add_bias(const Net *net, const Columns *columns, const real *bi
         to[u] += bias[source * net.hidden + first + u]
 
 
-cdef void add_x(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *x, real *tile) noexcept nogil:
+cdef void add_x(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *x, Py_ssize_t x_rs,
+                real *tile) noexcept nogil:
     cdef const Columns *at = columns_of(tiles, j)
     cdef Py_ssize_t inputs = tiles.net.inputs, row = tiles.gates * at.unit, all = tiles.net.gates * at.unit
     cdef Py_ssize_t p, start, end
@@ -129,10 +148,17 @@ cdef void add_x(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *x
     cdef const real *bias = <const real *>tiles.biases + j * tiles.unit_width * tiles.gates
     for p in range(at.x.count):
         start, end = panel_start(&at.x, p, tile), panel_start(&at.x, p + 1, tile)
-        gemm(rows, min(end, all) - start, inputs, x, inputs, 1, panels + start * inputs, end - start, bias + start, 0,
+        gemm(rows, min(end, all) - start, inputs, x, x_rs, 1, panels + start * inputs, end - start, bias + start, 0,
              1, tile + start, row)
-    for p in range(rows if tiles.net.kind == GRU else 0):
-        memcpy(tile + p * row + all, bias + all, at.unit * sizeof(real))
+    begin_h(tiles, at, rows, bias, tile)
+
+
+cdef inline void begin_h(const Tiles *tiles, const Columns *at, Py_ssize_t rows, const real *bias,
+                         real *tile) noexcept nogil:
+    """What x does not go into: a GRU's n of h."""
+    cdef Py_ssize_t all = tiles.net.gates * at.unit, r
+    for r in range(rows if tiles.net.kind == GRU else 0):
+        memcpy(tile + r * tiles.gates * at.unit + all, bias + all, at.unit * sizeof(real))
 
 
 cdef void add_h(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *h, bint back, real *tile) noexcept nogil:
@@ -147,6 +173,28 @@ cdef void add_h(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, const real *h
         start, end = panel_start(&at.h, p, tile), panel_start(&at.h, p + 1, tile)
         gemm(rows, min(end, all) - start, hidden, h, hidden, 1, panels + start * hidden, end - start, sums + start,
              row, 1, sums + start, row)
+
+
+cdef void add_in_tandem(const Tiles *tiles, const real *h, bint back, real *tile, Py_ssize_t place, const real *x,
+                        Py_ssize_t x_rs, real *ahead) noexcept nogil:
+    cdef const Columns *at = columns_of(tiles, 0)
+    cdef Py_ssize_t inputs = tiles.net.inputs, hidden = tiles.net.hidden, vector = lanes(sizeof(real))
+    cdef Py_ssize_t beside = place * at.h.count, column, taps, q, p, start, end
+    cdef const real *x_panels = <const real *>tiles.panels
+    cdef const real *h_panels = x_panels + inputs * at.vectors * vector
+    cdef const real *bias = <const real *>tiles.biases
+    cdef real *sums = tile + tiles.h_first * at.unit
+    if ahead != NULL and place == 0:
+        begin_h(tiles, at, tiles.tandem, bias, ahead)
+    for q in range(at.h.count):
+        p = at.h.count - 1 - q if back else q
+        start, end = panel_start(&at.h, p, tile), panel_start(&at.h, p + 1, tile)
+        taps = column = 0
+        if ahead != NULL and beside < at.vectors:
+            taps, column = inputs, beside * vector
+        tandem((end - start) // vector, hidden, h, h_panels + start * hidden, sums + start, taps, x, x_rs,
+               x_panels + column * inputs, bias + column, ahead + column, tiles.gates * at.unit)
+        beside += 1
 
 
 cdef void gates(const Tiles *tiles, Py_ssize_t j, Py_ssize_t rows, Py_ssize_t start, Py_ssize_t r, Py_ssize_t t,

@@ -17,6 +17,7 @@ cdef extern from "fnn_kernels.h" nogil:
         int nv_max
         int nv_max_one_row
         int mr_max[5]
+        int tandem_size
         int dot_rows
         int dot_cost
         void (*gemm)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const float *a, Py_ssize_t a_rs, Py_ssize_t a_cs,
@@ -25,6 +26,9 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*igemm)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const float *a, Py_ssize_t a_rs,
                       const Py_ssize_t *a_off, const float *b, const Py_ssize_t *b_off, const float *init,
                       Py_ssize_t init_rs, Py_ssize_t init_cs, float *c, Py_ssize_t c_rs) noexcept nogil
+        void (*tandem)(Py_ssize_t nv, Py_ssize_t k, const float *a, const float *b, float *c, Py_ssize_t n,
+                       const float *x, Py_ssize_t x_rs, const float *w, const float *init, float *y,
+                       Py_ssize_t y_rs) noexcept nogil
         void (*dot_pack)(Py_ssize_t rows, Py_ssize_t k, const float *x, Py_ssize_t x_rs, float *dst) noexcept nogil
         void (*dot)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const float *x, const float *w, Py_ssize_t w_rs,
                     const float *init, int add, float *y, Py_ssize_t y_rs) noexcept nogil
@@ -146,6 +150,7 @@ cdef extern from "fnn_kernels.h" nogil:
         int nv_max
         int nv_max_one_row
         int mr_max[5]
+        int tandem_size
         int dot_rows
         int dot_cost
         void (*gemm)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const double *a, Py_ssize_t a_rs,
@@ -154,6 +159,9 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*igemm)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const double *a, Py_ssize_t a_rs,
                       const Py_ssize_t *a_off, const double *b, const Py_ssize_t *b_off, const double *init,
                       Py_ssize_t init_rs, Py_ssize_t init_cs, double *c, Py_ssize_t c_rs) noexcept nogil
+        void (*tandem)(Py_ssize_t nv, Py_ssize_t k, const double *a, const double *b, double *c, Py_ssize_t n,
+                       const double *x, Py_ssize_t x_rs, const double *w, const double *init, double *y,
+                       Py_ssize_t y_rs) noexcept nogil
         void (*dot_pack)(Py_ssize_t rows, Py_ssize_t k, const double *x, Py_ssize_t x_rs, double *dst) noexcept nogil
         void (*dot)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const double *x, const double *w, Py_ssize_t w_rs,
                     const double *init, int add, double *y, Py_ssize_t y_rs) noexcept nogil
