@@ -29,6 +29,7 @@ CASES = {
     "row": case((1, 4, 6, 64), (40, 4, 3, 3), padding=1),
     "row_plus_1": case((1, 4, 6, 65), (40, 4, 3, 3), padding=1),
     "flat": case((2, 6, 20, 28), (1, 6, 3, 3), padding=1),
+    "flat_in_bands_of_whole_images": case((17, 80, 4, 13), (3, 80, 2, 3), dilation=(1, 2)),
     "gathered": case((9, 8, 6, 7), (20, 8, 3, 3), padding=1),
     "columns": case((2, 1, 28, 27), (32, 1, 3, 3), padding=1),
     "columns_strided": case((2, 3, 37, 41), (20, 3, 7, 5), stride=(2, 3), padding=(3, 1)),

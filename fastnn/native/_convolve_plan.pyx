@@ -103,7 +103,7 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) no
         plan.turned = plan.band.rows * conv.w.out * rows
     plan.taps = plan.channels * kernel
     plan.skips &= plan.tiling == ROWS or plan.tiling == TURNED
-    if plan.copy and plan.band.images > 1 and is_whole(&plan.h) and is_whole(&plan.w):
+    if plan.copy and plan.band.images > 1 and plan.bands == 1 and is_whole(&plan.h) and is_whole(&plan.w):
         plan.band.channel = plan.band.plane
         plan.band.image = plan.channels * plan.band.plane
     plan.copy = round_up(plan.channels * max(plan.band.channel, plan.band.images * plan.band.plane) + plan.width,
