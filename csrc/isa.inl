@@ -1,7 +1,7 @@
 /* Everything that one ISA's translation unit holds. The including file sets FNN_ISA_NAME, FNN_VEC_BYTES and the tile
  * heights FNN_MR1..FNN_MR4 (rows of the tallest tile of 1..4 vectors; 0: no such tile) and FNN_DOT_ROWS (2, 3 or 6 rows
- * of x in a tile of dot products) that its registers allow, FNN_DOT_COST as measured, and FNN_TANDEM as tandem.inl says;
- * 0: without it. */
+ * of x in a tile of dot products) that its registers allow, FNN_DOT_COST as measured, and FNN_TANDEM as tandem.inl has
+ * it (0: without). */
 #include <float.h>
 #include <math.h>
 #include <string.h>
