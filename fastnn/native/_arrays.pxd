@@ -11,6 +11,8 @@ cdef extern from "fnn_array.h":
         int ndim
         Py_ssize_t shape[4]
     bint fnn_look(object array, object ndarray, fnn_array *to)
+    bint fnn_find_empty(object table)
+    object fnn_empty(int ndim, const Py_ssize_t *shape, object descr)
     bint fnn_is(object array, bint writeable, char code, object shape, const char **extent)
     int fnn_integers(object tuple, int n, Py_ssize_t *out) except -1
     enum: FNN_KEY_MOST

@@ -123,6 +123,29 @@ static inline int fnn_look(PyObject *array, PyObject *ndarray, fnn_array *to)
     return ready;
 }
 
+/* numpy.empty without its look at the arguments, which takes as long as all the rest. Its C function stands in a table
+ * whose order NumPy's ABI fixes. fnn_find_empty: whether this capsule is such a table, of an ABI that is known. */
+typedef PyObject *fnn_empty_function(int ndim, const Py_ssize_t *shape, PyObject *descr, int is_fortran);
+static fnn_empty_function *fnn_numpy_empty;
+
+static inline int fnn_find_empty(PyObject *table)
+{
+    void **functions = PyCapsule_GetPointer(table, NULL);
+    if (functions == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    unsigned abi = ((unsigned (*)(void))functions[0])() >> 24;
+    fnn_numpy_empty = (fnn_empty_function *)functions[184];
+    return abi == 1 || abi == 2;
+}
+
+static inline PyObject *fnn_empty(int ndim, const Py_ssize_t *shape, PyObject *descr)
+{
+    Py_INCREF(descr); /* the function takes it */
+    return fnn_numpy_empty(ndim, shape, descr, 0);
+}
+
 /* Whether `array` is one as above, of that type and shape (a tuple of integers), and writeable where asked; its first
  * byte and the one behind its last go to extent. No exception. */
 static inline int fnn_is(PyObject *array, int writeable, char code, PyObject *shape, const char **extent)

@@ -4,7 +4,7 @@ import numpy
 
 from libc.string cimport memcpy
 
-from ._arrays cimport data, fnn_array, fnn_data, fnn_look
+from ._arrays cimport data, fnn_array, fnn_data, fnn_empty, fnn_find_empty, fnn_look
 from ._rnn_backward cimport backward
 from ._rnn_forward cimport forward
 from ._rnn_net cimport GRU, LSTM, RNN, Gradients, Net
@@ -104,9 +104,14 @@ def recurrent_step(op, x, h, c, parameters, y, h_n, c_n, nonlinearity):
 
 
 cdef object ndarray = numpy.ndarray
-cdef object empty = numpy.empty
 cdef object F32 = numpy.dtype(numpy.float32)
 cdef object F64 = numpy.dtype(numpy.float64)
+
+try:
+    from numpy._core import _multiarray_umath as core
+except ImportError:   # NumPy 1
+    from numpy.core import _multiarray_umath as core
+cdef bint has_empty = fnn_find_empty(getattr(core, "_ARRAY_API", None))
 
 cdef enum:
     SMALL_RESULT = 1 << 12   # elements; the memory of larger ones is the functional layer's affair
@@ -122,6 +127,8 @@ def recurrent_ready(int kind, bint is_cell, x, state, weight_ih, weight_hh, bias
     cdef fnn_array a, h, c, ih, hh, b_ih, b_hh
     cdef bint from_zeros = state is None
     cell = None
+    if not has_empty:
+        return None
     if kind == LSTM and not from_zeros:
         if type(state) is not tuple or len(<tuple>state) != 2:
             return None
@@ -194,11 +201,12 @@ cdef bint fit_biases(Net *net, char code, const fnn_array *b_ih, const fnn_array
 
 cdef object results(Net *net, bint is_cell, bint batched, bint is_double):
     cdef fnn_array h, c, y
-    cdef int itemsize = 8 if is_double else 4
-    dtype, batch = F64 if is_double else F32, (net.rows,) if batched else ()
-    state_shape = (*batch, net.hidden)
-    h_n = empty(state_shape, dtype)
-    c_n = empty(state_shape, dtype) if net.kind == LSTM else None
+    cdef int itemsize = 8 if is_double else 4, axes = 2 if batched else 1
+    cdef Py_ssize_t shape[3]   # of y; that of a state without the first
+    shape[0], shape[1], shape[axes] = net.steps, net.rows, net.hidden
+    dtype = F64 if is_double else F32
+    h_n = fnn_empty(axes, shape + 1, dtype)
+    c_n = fnn_empty(axes, shape + 1, dtype) if net.kind == LSTM else None
     look(h_n, &h)
     look(c_n, &c)
     state = (h_n, c_n) if net.kind == LSTM else h_n
@@ -206,7 +214,7 @@ cdef object results(Net *net, bint is_cell, bint batched, bint is_double):
         net.y = h.data   # the only step's
         run(net, itemsize, h.data, c.data)
         return state
-    steps = empty((net.steps, *state_shape), dtype)
+    steps = fnn_empty(axes + 1, shape, dtype)
     look(steps, &y)
     net.y = y.data
     run(net, itemsize, h.data, c.data)
