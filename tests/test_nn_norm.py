@@ -41,6 +41,16 @@ def test_batch_norm_trains_on_the_batch_and_evaluates_on_running_statistics(dtyp
     assert layer.num_batches_tracked == 2
 
 
+@pytest.mark.parametrize("x", [np.ones((1, 3), np.float32), np.ones((4, 3)), np.ones((4, 2), np.float32)],
+                         ids=["one-value-a-channel", "dtype", "channels"])
+def test_batch_norm_counts_no_batch_that_is_an_error(x):
+    layer = nn.BatchNorm1d(3, momentum=None)
+    for call in (layer, layer.forward):
+        with pytest.raises((TypeError, ValueError)):
+            call(x)
+    assert layer.num_batches_tracked == 0 and not layer.running_mean.any()
+
+
 def test_batch_norm_without_momentum_averages_all_batches():
     layer = nn.BatchNorm1d(4, momentum=None)
     for scale in (1, 2, 6):

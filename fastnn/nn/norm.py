@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -50,10 +50,10 @@ class _BatchNorm(Module):
         self.register_buffer("num_batches_tracked", np.array(0, np.int64) if tracked else None)
 
     def __call__(self, x: ArrayLike) -> Array:
-        return F.batch_norm(*self._arguments(x))
+        return self._counted(F.batch_norm, x)
 
     def forward(self, x: ArrayLike) -> tuple[Array, LayerBackprop]:
-        y, ctx = F.batch_norm_forward(*self._arguments(x))
+        y, ctx = self._counted(F.batch_norm_forward, x)
 
         def backprop(dy, *, need_dx=True):
             dx, dweight, dbias = F.batch_norm_backward(dy, ctx, need=(need_dx, True, True))
@@ -62,16 +62,19 @@ class _BatchNorm(Module):
 
         return y, backprop
 
-    def _arguments(self, x: Any) -> tuple[Any, ...]:
+    def _counted(self, op: Callable[..., Any], x: Any) -> Any:
+        """What `op` returns; the batch counts in training, unless an error comes up."""
         x = _check.array("x", x, self.ranks)
         if x.shape[1] != self.num_features:
             raise ValueError(f"x: expected {self.num_features} channels, got shape {x.shape}")
-        momentum = self.momentum
-        if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked += 1
-            momentum = 1 / int(self.num_batches_tracked) if momentum is None else momentum
+        momentum, counts = self.momentum, self.training and self.num_batches_tracked is not None
+        if counts and momentum is None:
+            momentum = 1 / (int(self.num_batches_tracked) + 1)
         of_batch = self.training or self.running_mean is None
-        return (x, self.running_mean, self.running_var, self.weight, self.bias, of_batch, momentum or 0.0, self.eps)
+        result = op(x, self.running_mean, self.running_var, self.weight, self.bias, of_batch, momentum or 0.0, self.eps)
+        if counts:
+            self.num_batches_tracked += 1
+        return result
 
     def extra_repr(self) -> str:
         return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
