@@ -9,5 +9,5 @@
 #define FNN_MR4 0
 #define FNN_TANDEM 0
 #define FNN_DOT_ROWS 3
-#define FNN_DOT_COST 80
+#define FNN_DOT_COST 220
 #include "isa.inl"

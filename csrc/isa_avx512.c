@@ -10,5 +10,5 @@
 #define FNN_MR4 6
 #define FNN_TANDEM 8
 #define FNN_DOT_ROWS 6
-#define FNN_DOT_COST 22
+#define FNN_DOT_COST 160
 #include "isa.inl"

@@ -13,5 +13,5 @@
 #define FNN_MR4 0
 #define FNN_TANDEM 0
 #define FNN_DOT_ROWS 2
-#define FNN_DOT_COST 20
+#define FNN_DOT_COST 150
 #include "isa.inl"

@@ -6,7 +6,7 @@ typedef struct {
     int mr_max[FNN_NV_MAX + 1]; /* rows of the tallest gemm tile of n vectors */
     int tandem_size;            /* vectors and rows of a tandem, even; 0: there is none */
     int dot_rows;               /* rows of x of the tallest dot tile */
-    int dot_cost;               /* of adding up the lanes of a sum, in percent of transposing a vector for gemm */
+    int dot_cost;               /* of adding up the lanes of a sum, in percent of transposing an element for gemm */
 
     /* gemm.inl: c[i][j] = init[i][j] + sum over t in 0..k-1, in this order, of a[i*a_rs + t*a_cs] * b[t*b_ks + j],
      * for i < rows, j < cols <= nv_max * lanes (one row: nv_max_one_row * lanes). init may be NULL (zeros), or c
@@ -25,11 +25,11 @@ typedef struct {
      * y[i*y_rs + j] = init[j] + sum over t < n, in this order, of x[i*x_rs + t] * w[t*lanes + j]. */
     void (*tandem)(ptrdiff_t nv, ptrdiff_t k, const REAL *a, const REAL *b, REAL *c, ptrdiff_t n, const REAL *x,
                    ptrdiff_t x_rs, const REAL *w, const REAL *init, REAL *y, ptrdiff_t y_rs);
-    /* dot.inl: x as `dot` reads it, rows padded with zeros to whole vectors. */
-    void (*dot_pack)(ptrdiff_t rows, ptrdiff_t k, const REAL *x, ptrdiff_t x_rs, REAL *dst);
+    /* dot.inl: x as `dot` reads it, in whole vectors of a row or, `beside`, of 16 bytes each of several rows. */
+    void (*dot_pack)(ptrdiff_t rows, int beside, ptrdiff_t k, const REAL *x, ptrdiff_t x_rs, REAL *dst);
     /* dot.inl: y[i][j] = init[j] + the product of row i of packed x with w[j*w_rs ...] over k taps, or with `add` what
-     * is there and it. init may be NULL. The order of a sum depends on k and lanes alone. */
-    void (*dot)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t k, const REAL *x, const REAL *w, ptrdiff_t w_rs,
+     * is there and it. init may be NULL. The order of a sum depends on k, lanes and `beside` alone. */
+    void (*dot)(ptrdiff_t rows, int beside, ptrdiff_t cols, ptrdiff_t k, const REAL *x, const REAL *w, ptrdiff_t w_rs,
                 const REAL *init, int add, REAL *y, ptrdiff_t y_rs);
     /* pack.inl: dst[t*width + j] = src[t*ld + j], zero for cols <= j < width (a multiple of lanes). */
     void (*pack)(ptrdiff_t k, ptrdiff_t cols, ptrdiff_t width, const REAL *src, ptrdiff_t ld, REAL *dst);

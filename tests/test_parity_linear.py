@@ -10,8 +10,8 @@ from fastnn.native import backend as native
 from fastnn.reference import backend as reference
 
 # (rows, inputs, outputs), named after their relation to the tile. Dot products: 6, 3 or 2 rows, 4 columns, or 4 rows, 3
-# columns, parts of 72 or 144 vectors; weights of 4 MB are fetched ahead. Panels: 64 columns (16 lanes x 4), 6 to 12
-# rows
+# columns, parts of 72 or 144 vectors; weights of 4 MB are fetched ahead; past 8 rows, 2 or 4 beside each other in a
+# vector, 6 or 3 vectors. Panels: 64 columns (16 lanes x 4), 6 to 12 rows
 SHAPES = {
     "single": (1, 1, 1),
     "one_row": (1, 37, 19),
@@ -25,6 +25,17 @@ SHAPES = {
     "dots_two_parts": (5, 2310, 7),
     "dots_many_parts": (20, 2500, 9),
     "dots_blocks_of_rows": (70, 1100, 6),
+    "beside_a_tile": (12, 64, 4),
+    "beside_taps_plus_1": (12, 65, 9),
+    "beside_taps_minus_1": (24, 127, 40),
+    "beside_rows_minus_1": (11, 515, 30),
+    "beside_rows_plus_1": (61, 1030, 70),
+    "beside_two_heights": (28, 410, 21),
+    "beside_few_rows_for_a_thread": (40, 33, 10),
+    "beside_one_column_too_many": (16, 260, 5),
+    "beside_parts": (32, 2500, 41),
+    "beside_parts_and_rows_minus_1": (63, 2309, 130),
+    "beside_far": (12, 4100, 260),
     "panels_first": (80, 64, 64),
     "panels_lanes_minus_1": (85, 15, 15),
     "panels_lanes": (86, 16, 16),
@@ -88,9 +99,10 @@ def test_linear_matches_the_reference_at_any_size(guards, shape, dtype):
     check(guards, shape, np.dtype(dtype))
 
 
-def test_linear_gives_the_same_bits_at_every_number_of_threads(isa, dtype, guards, bits_by_threads):
+@pytest.mark.parametrize("shape", [(67, 130, 300), (60, 260, 300), (60, 70, 10)], ids=["panels", "columns", "rows"])
+def test_linear_gives_the_same_bits_at_every_number_of_threads(isa, dtype, guards, bits_by_threads, shape):
     def run():
-        x, weight, bias, dy = make((67, 130, 300), dtype)
+        x, weight, bias, dy = make(shape, dtype)
         return forward(native, guards, x, weight, bias), *gradients(native, guards, dy, x, weight)
 
     bits_by_threads(run)
@@ -103,9 +115,10 @@ def test_linear_gives_a_row_the_same_bits_alone_and_among_a_few(isa, dtype, guar
     np.testing.assert_array_equal(np.concatenate(alone), together)
 
 
-def test_linear_keeps_what_is_not_finite_where_it_belongs(isa, dtype, guards):
-    """Tiles and vectors that reach past a row or repeat one must not carry its NaN elsewhere."""
-    x, weight, bias, _ = make((7, 67, 6), dtype)
+@pytest.mark.parametrize("rows", [7, 12, 21])
+def test_linear_keeps_what_is_not_finite_where_it_belongs(isa, dtype, guards, rows):
+    """Tiles and vectors that reach past a row, repeat one or hold several must not carry its NaN elsewhere."""
+    x, weight, bias, _ = make((rows, 67, 6), dtype)
     x[3, 66], weight[5, 66], x[0, 0] = np.nan, np.nan, np.inf
     expected = np.isfinite(np.where(np.isnan(x).any(1)[:, None] | np.isnan(weight).any(1), np.nan, 0) + np.where(
         np.isinf(x).any(1), np.inf, 0)[:, None])

@@ -72,49 +72,45 @@ INLINE NAME(v) NAME(add_up)(NAME(v) rows[LANES])
 #undef COLS
 #endif
 
-/* The rows of the tallest tile for so many rows, and its columns. */
-INLINE ptrdiff_t NAME(dot_tallest)(ptrdiff_t rows)
+/* Rows of x side by side in a vector, for three of them or more: fewer lanes to add up. */
+#define PIECE (16 / REAL_BYTES)
+#define BESIDE (LANES / PIECE)
+#define WIDE_TILE(rows) WIDE_TILE2(rows)
+#define WIDE_TILE2(rows) NAME(dot_wide_##rows)
+#if FNN_DOT_ROWS >= 3
+#if FNN_DOT_ROWS == 3
+#define ROWS 2
+#include "dot_wide.inl"
+#undef ROWS
+#endif
+#define ROWS 3
+#include "dot_wide.inl"
+#undef ROWS
+#endif
+#if FNN_DOT_ROWS >= 6
+#define ROWS 4
+#include "dot_wide.inl"
+#undef ROWS
+#define ROWS 5
+#include "dot_wide.inl"
+#undef ROWS
+#define ROWS 6
+#include "dot_wide.inl"
+#undef ROWS
+#endif
+
+typedef void NAME(dot_tile)(ptrdiff_t, const REAL *, const REAL *, ptrdiff_t, ptrdiff_t, const REAL *, REAL *,
+                            ptrdiff_t);
+
+/* How the rows of x lie in vectors: `beside` each other, `taps` of each; and the tiles for so many vectors. */
+typedef struct {
+    NAME(dot_tile) *const *tiles;
+    ptrdiff_t vectors, beside, taps, tallest, width;
+} NAME(dot_way);
+
+static NAME(dot_way) NAME(dot_way_for)(ptrdiff_t rows, int beside)
 {
-    return FNN_DOT_ROWS == 3 && rows % 4 == 0 ? 4 : FNN_DOT_ROWS;
-}
-
-INLINE ptrdiff_t NAME(dot_width)(ptrdiff_t rows) { return FNN_DOT_ROWS == 3 && rows % 4 == 0 ? 3 : DOT_COLS; }
-
-/* The rows of the next of `blocks` blocks, of nearly equal height. */
-INLINE ptrdiff_t NAME(dot_block)(ptrdiff_t rows, ptrdiff_t blocks) { return (rows + blocks - 1) / blocks; }
-
-/* Blocks of rows as the tiles read them, [tap / LANES][row][LANES]: rows that lie a power of two apart would throw
- * each other out of the cache. */
-static void NAME(dot_pack)(ptrdiff_t rows, ptrdiff_t k, const REAL *x, ptrdiff_t x_rs, REAL *dst)
-{
-    const ptrdiff_t tallest = NAME(dot_tallest)(rows);
-    for (ptrdiff_t blocks = (rows + tallest - 1) / tallest; blocks > 0; blocks--) {
-        ptrdiff_t height = NAME(dot_block)(rows, blocks), t = 0;
-        for (; t + LANES <= k; t += LANES)
-            for (ptrdiff_t r = 0; r < height; r++, dst += LANES) NAME(store)(dst, NAME(load)(x + r * x_rs + t));
-        if (t < k) {
-            NAME(mask) taps = NAME(lanes_between)(0, k - t);
-            for (ptrdiff_t r = 0; r < height; r++, dst += LANES)
-                NAME(store)(dst, NAME(load_lanes)(x + r * x_rs + t, taps, (NAME(v)){0}));
-        }
-        x += height * x_rs;
-        rows -= height;
-    }
-}
-
-/* Columns from..to-1 of a tile that is not wanted whole, or is to be added. */
-__attribute__((noinline)) static void NAME(dot_keep)(ptrdiff_t rows, ptrdiff_t from, ptrdiff_t to, const REAL *tile,
-                                                     int add, REAL *y, ptrdiff_t y_rs)
-{
-    for (; rows > 0; rows--, tile += DOT_COLS, y += y_rs)
-        for (ptrdiff_t q = from; q < to; q++) y[q] = tile[q] + (add ? y[q] : 0);
-}
-
-static void NAME(dot)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t k, const REAL *x, const REAL *w, ptrdiff_t w_rs,
-                      const REAL *init, int add, REAL *y, ptrdiff_t y_rs)
-{
-    typedef void tile(ptrdiff_t, const REAL *, const REAL *, ptrdiff_t, ptrdiff_t, const REAL *, REAL *, ptrdiff_t);
-    static tile *const tiles[] = {
+    static NAME(dot_tile) *const tiles[] = {
         NULL, DOT_TILE(1), DOT_TILE(2),
 #if FNN_DOT_ROWS >= 3
         DOT_TILE(3), DOT_TILE(4),
@@ -123,36 +119,80 @@ static void NAME(dot)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t k, const REAL *x
         DOT_TILE(5), DOT_TILE(6),
 #endif
     };
+#if FNN_DOT_ROWS == 6
+    static NAME(dot_tile) *const wide_tiles[] = {
+        NULL, NULL, NULL, WIDE_TILE(3), WIDE_TILE(4), WIDE_TILE(5), WIDE_TILE(6),
+    };
+#elif FNN_DOT_ROWS == 3
+    static NAME(dot_tile) *const wide_tiles[] = {NULL, NULL, WIDE_TILE(2), WIDE_TILE(3)};
+#else
+    static NAME(dot_tile) *const *wide_tiles = NULL; /* a vector is a piece */
+#endif
+    if (beside) {
+        const ptrdiff_t vectors = (rows + BESIDE - 1) / BESIDE, fewest = (FNN_DOT_ROWS + 1) / 2;
+        return (NAME(dot_way)){wide_tiles, vectors < fewest ? fewest : vectors, BESIDE, PIECE, FNN_DOT_ROWS, DOT_COLS};
+    }
+    if (FNN_DOT_ROWS == 3 && rows % 4 == 0) return (NAME(dot_way)){tiles, rows, 1, LANES, 4, 3};
+    return (NAME(dot_way)){tiles, rows, 1, LANES, FNN_DOT_ROWS, DOT_COLS};
+}
+
+/* The vectors of the next of `blocks` blocks, of nearly equal height. */
+INLINE ptrdiff_t NAME(dot_block)(ptrdiff_t vectors, ptrdiff_t blocks) { return (vectors + blocks - 1) / blocks; }
+
+#include "dot_pack.inl"
+
+/* Columns from..to-1 of a tile that is not wanted whole, or is to be added. */
+__attribute__((noinline)) static void NAME(dot_keep)(ptrdiff_t rows, ptrdiff_t from, ptrdiff_t to, const REAL *tile,
+                                                     int add, REAL *y, ptrdiff_t y_rs)
+{
+    const int whole = !add && to - from == DOT_COLS;
+    for (; rows > 0; rows--, tile += DOT_COLS, y += y_rs)
+        if (whole)
+            memcpy(y, tile, DOT_COLS * sizeof(REAL));
+        else
+            for (ptrdiff_t q = from; q < to; q++) y[q] = tile[q] + (add ? y[q] : 0);
+}
+
+static void NAME(dot)(ptrdiff_t rows, int beside, ptrdiff_t cols, ptrdiff_t k, const REAL *x, const REAL *w,
+                      ptrdiff_t w_rs, const REAL *init, int add, REAL *y, ptrdiff_t y_rs)
+{
     static const REAL zeros[DOT_COLS];
-    const ptrdiff_t row_size = (k + LANES - 1) / LANES * LANES, tallest = NAME(dot_tallest)(rows);
-    const ptrdiff_t width = NAME(dot_width)(rows), far = cols * w_rs * REAL_BYTES >= DOT_FAR ? width * w_rs : 0;
+    const NAME(dot_way) way = NAME(dot_way_for)(rows, beside);
+    const ptrdiff_t vector_size = (k + way.taps - 1) / way.taps * LANES, width = way.width;
+    const ptrdiff_t far = cols * w_rs * REAL_BYTES >= DOT_FAR ? width * w_rs : 0;
     const int alone = cols < width; /* each column in all columns of its tile */
     for (ptrdiff_t o = 0, next; o < cols; o = next) {
         /* The last tile ends with the last column. */
         const ptrdiff_t first = alone || o + width <= cols ? o : cols - width;
         next = alone ? o + 1 : first + width;
-        REAL part[(FNN_DOT_ROWS + 1) * DOT_COLS], same[DOT_COLS];
+        REAL part[(FNN_DOT_ROWS + 1) * BESIDE * DOT_COLS], same[DOT_COLS];
         const REAL *x_block = x, *start = init == NULL ? zeros : init + first;
         if (alone && init != NULL) {
             same[0] = same[1] = same[2] = same[3] = init[first];
             start = same;
         }
         REAL *y_block = y + first;
-        ptrdiff_t left = rows;
-        for (ptrdiff_t blocks = (rows + tallest - 1) / tallest; blocks > 0; blocks--) {
+        ptrdiff_t left = way.vectors, rows_left = rows;
+        for (ptrdiff_t blocks = (left + way.tallest - 1) / way.tallest; blocks > 0; blocks--) {
             const ptrdiff_t height = NAME(dot_block)(left, blocks), ahead = blocks == 1 ? far : 0;
-            if (add || alone) {
-                tiles[height](k, x_block, w + first * w_rs, alone ? 0 : w_rs, ahead, start, part, DOT_COLS);
-                NAME(dot_keep)(height, o - first, next - first, part, add, y_block, y_rs);
+            const ptrdiff_t block_rows = height * way.beside < rows_left ? height * way.beside : rows_left;
+            if (add || alone || block_rows < height * way.beside) {
+                way.tiles[height](k, x_block, w + first * w_rs, alone ? 0 : w_rs, ahead, start, part, DOT_COLS);
+                NAME(dot_keep)(block_rows, o - first, next - first, part, add, y_block, y_rs);
             } else {
-                tiles[height](k, x_block, w + first * w_rs, w_rs, ahead, start, y_block, y_rs);
+                way.tiles[height](k, x_block, w + first * w_rs, w_rs, ahead, start, y_block, y_rs);
             }
-            x_block += height * row_size;
-            y_block += height * y_rs;
+            x_block += height * vector_size;
+            y_block += block_rows * y_rs;
+            rows_left -= block_rows;
             left -= height;
         }
     }
 }
+#undef PIECE
+#undef BESIDE
+#undef WIDE_TILE
+#undef WIDE_TILE2
 #undef DOT_COLS
 #undef DOT_FAR
 #undef DOT_TILE

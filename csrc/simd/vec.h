@@ -159,6 +159,20 @@ INLINE NAME(v) NAME(third_2)(NAME(v) a, NAME(v) b, NAME(v) c) { EVERY_THIRD(a, b
 #undef INDEX_C
 #undef SOURCE
 
+/* The 16 bytes at p in each 16 bytes. */
+INLINE NAME(v) NAME(load_piece)(const REAL *p)
+{
+#if defined(__x86_64__) && FNN_VEC_BYTES == 64
+    return (NAME(v))_mm512_broadcast_f32x4(_mm_loadu_ps((const float *)p));
+#elif defined(__x86_64__) && FNN_VEC_BYTES == 32
+    return (NAME(v))_mm256_broadcast_ps((const __m128 *)p);
+#else
+#define FROM(j) p[(j) % (16 / REAL_BYTES)]
+    return (NAME(v)){EVERY_LANE(FROM)};
+#undef FROM
+#endif
+}
+
 /* Lanes to read; the others are not touched. */
 #undef MASKS_COST
 #if defined(__x86_64__) && FNN_VEC_BYTES == 64

@@ -15,10 +15,10 @@ cdef int matmul_batch(Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k
                       real *c, Py_ssize_t c_bs, Py_ssize_t c_rs) noexcept nogil
 
 # c = init + a b^T for a (m, k), b (n, k), c (m, n), all with rows of elements that follow each other; init (n) or NULL.
-# b is read as it lies. The bits of an output depend on its rows of a and b alone, not on m or n. Returns like matmul.
+# b is read as it lies. The bits of an output depend on its rows of a and b alone up to 8 rows, past them on m and
+# n too. Returns like matmul.
 cdef int dot_products(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, Py_ssize_t a_rs, const real *b,
                       Py_ssize_t b_rs, const real *init, real *c, Py_ssize_t c_rs) noexcept nogil
 
-# Whether that is quicker than matmul. To every output it adds one sum over the lanes, where matmul transposes b: k
-# vectors for m * lanes outputs.
-cdef bint dots_pay(Py_ssize_t m, Py_ssize_t k, int itemsize) noexcept nogil
+# Whether that is quicker than matmul: it copies a and adds up the lanes of every output, where matmul transposes b.
+cdef bint dots_pay(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, int itemsize) noexcept nogil

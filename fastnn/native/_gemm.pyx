@@ -12,6 +12,9 @@ cdef enum:
     DOT_BESIDE = 4608    # bytes of it where one tile holds all rows: for w they leave half of L1
     DOT_BYTES = 262144   # of packed rows, which are read for every four rows of b: a fraction of L2
     DOT_COLS = 4     # rows of b at a time, or of a
+    DOT_FEW = 8      # rows of a that have the same bits as one of them alone
+    DOT_PIECE = 16   # bytes of a row of a beside other rows in a vector
+    DOT_LEAST = 12   # such rows of a tile at least
     READ_BYTES_NS = 48   # what one core reads from L3 or memory in a nanosecond
 
 
@@ -94,14 +97,33 @@ cdef void matmul_task(Py_ssize_t row, Py_ssize_t rows, Py_ssize_t col, Py_ssize_
         init, init_rs, init_cs = c, c_rs, 1
 
 
-cdef bint dots_pay(Py_ssize_t m, Py_ssize_t k, int itemsize) noexcept nogil:
-    return m * lanes(itemsize) * isa.f32.dot_cost < 100 * k
+cdef bint dots_pay(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, int itemsize) noexcept nogil:
+    """In hundredths of what it takes to transpose an element: copies of a and sums of lanes, against b transposed and
+    the columns that fill up a panel's last vector."""
+    cdef int add_up = isa.f32.dot_cost if lie_beside(m, n, k, itemsize) else 2 * isa.f32.dot_cost
+    cdef Py_ssize_t filled_up = round_up(n, lanes(itemsize)) - n
+    return <double>m * (add_up * n + 100 * k) < <double>k * (100 * n + 50 * m * filled_up)
+
+
+cdef bint lie_beside(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, int itemsize) noexcept nogil:
+    """Whether rows of a share vectors. To add up a sum takes as long as 2 quarters of a vector of products then, not 5,
+    but all rows of a vector are formed, and where some are not wanted 2 more go into a copy of y."""
+    cdef Py_ssize_t rows, formed, products, add_up, width
+    if m <= DOT_FEW or lanes(itemsize) * itemsize == DOT_PIECE:
+        return False
+    rows = lanes(itemsize) * itemsize // DOT_PIECE
+    formed = round_up(m, rows)
+    products = 4 * k // lanes(itemsize)
+    add_up = 2 if formed == m else 4
+    width = 3 if isa.f32.dot_rows == 3 and m % 4 == 0 else DOT_COLS   # of the tiles of a row a vector
+    return formed * round_up(n, DOT_COLS) * (products + add_up) <= m * round_up(n, width) * (products + 5)
 
 
 cdef int dot_products(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, Py_ssize_t a_rs, const real *b,
                       Py_ssize_t b_rs, const real *init, real *c, Py_ssize_t c_rs) noexcept nogil:
     cdef Py_ssize_t vector = lanes(sizeof(real)), part, row_size, row_blocks, col_blocks = 1, rows, cols, task
     cdef Py_ssize_t chain = DOT_CHAIN * vector, panel_size
+    cdef bint beside
     cdef int threads
     cdef real *scratch
     if m <= 0 or n <= 0:
@@ -111,6 +133,7 @@ cdef int dot_products(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, P
     part = max(<Py_ssize_t>1, (k + chain - 1) // chain)
     part = max(vector, round_up((k + part - 1) // part, vector))
     row_size = part * sizeof(real)
+    beside = lie_beside(m, n, part, sizeof(real))
     rows = max(<Py_ssize_t>isa.f32.dot_rows, DOT_BYTES // row_size)
     row_blocks = (m + rows - 1) // rows
     threads = threads_for(max(gemm_ns(<double>m * n * k), <double>n * k * sizeof(real) / READ_BYTES_NS),
@@ -122,26 +145,27 @@ cdef int dot_products(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real *a, P
         col_blocks = threads
     rows = round_up((m + row_blocks - 1) // row_blocks, DOT_COLS) if row_blocks > 1 else m
     cols = round_up((n + col_blocks - 1) // col_blocks, DOT_COLS)
-    panel_size = fnn_apart(rows * row_size) // <Py_ssize_t>sizeof(real)
+    panel_size = max(DOT_LEAST, round_up(rows, DOT_COLS)) if beside else rows
+    panel_size = fnn_apart(panel_size * row_size) // <Py_ssize_t>sizeof(real)
     scratch = <real *>fnn_alloc(threads * panel_size * sizeof(real))
     if scratch == NULL:
         return -1
     if threads == 1:
         for task in range(row_blocks):
-            dot_task(task * rows, min(rows, m - task * rows), <Py_ssize_t>0, n, k, part, a, a_rs, b, b_rs,
+            dot_task(task * rows, min(rows, m - task * rows), beside, <Py_ssize_t>0, n, k, part, a, a_rs, b, b_rs,
                      init, c, c_rs, scratch)
     else:
         for task in prange(row_blocks * col_blocks, num_threads=threads, schedule="static"):
-            dot_task(task // col_blocks * rows, min(rows, m - task // col_blocks * rows), task % col_blocks * cols,
-                     min(cols, n - task % col_blocks * cols), k, part, a, a_rs, b, b_rs, init, c, c_rs,
-                     scratch + threadid() * panel_size)
+            dot_task(task // col_blocks * rows, min(rows, m - task // col_blocks * rows), beside,
+                     task % col_blocks * cols, min(cols, n - task % col_blocks * cols), k, part, a, a_rs, b, b_rs,
+                     init, c, c_rs, scratch + threadid() * panel_size)
     fnn_free(scratch)
     return 0
 
 
-cdef void dot_task(Py_ssize_t row, Py_ssize_t rows, Py_ssize_t col, Py_ssize_t cols, Py_ssize_t k, Py_ssize_t part,
-                   const real *a, Py_ssize_t a_rs, const real *b, Py_ssize_t b_rs, const real *init, real *c,
-                   Py_ssize_t c_rs, real *packed) noexcept nogil:
+cdef void dot_task(Py_ssize_t row, Py_ssize_t rows, bint beside, Py_ssize_t col, Py_ssize_t cols, Py_ssize_t k,
+                   Py_ssize_t part, const real *a, Py_ssize_t a_rs, const real *b, Py_ssize_t b_rs, const real *init,
+                   real *c, Py_ssize_t c_rs, real *packed) noexcept nogil:
     """Part after part of all columns."""
     cdef Py_ssize_t t = 0
     if rows <= 0:
@@ -150,9 +174,9 @@ cdef void dot_task(Py_ssize_t row, Py_ssize_t rows, Py_ssize_t col, Py_ssize_t c
     c += row * c_rs + col
     b += col * b_rs
     while True:
-        dot_pack(rows, min(part, k - t), a + t, a_rs, packed)
-        dot(rows, cols, min(part, k - t), packed, b + t, b_rs, init + col if init != NULL and t == 0 else NULL, t > 0,
-            c, c_rs)
+        dot_pack(rows, beside, min(part, k - t), a + t, a_rs, packed)
+        dot(rows, beside, cols, min(part, k - t), packed, b + t, b_rs,
+            init + col if init != NULL and t == 0 else NULL, t > 0, c, c_rs)
         t += part
         if t >= k:
             return

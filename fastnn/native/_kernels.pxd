@@ -58,19 +58,20 @@ cdef inline void igemm(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const rea
         isa.f64.igemm(rows, cols, k, a, a_rs, a_off, b, b_off, init, init_rs, init_cs, c, c_rs)
 
 
-cdef inline void dot_pack(Py_ssize_t rows, Py_ssize_t k, const real *x, Py_ssize_t x_rs, real *dst) noexcept nogil:
+cdef inline void dot_pack(Py_ssize_t rows, bint beside, Py_ssize_t k, const real *x, Py_ssize_t x_rs,
+                          real *dst) noexcept nogil:
     if real is float:
-        isa.f32.dot_pack(rows, k, x, x_rs, dst)
+        isa.f32.dot_pack(rows, beside, k, x, x_rs, dst)
     else:
-        isa.f64.dot_pack(rows, k, x, x_rs, dst)
+        isa.f64.dot_pack(rows, beside, k, x, x_rs, dst)
 
 
-cdef inline void dot(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const real *x, const real *w, Py_ssize_t w_rs,
-                     const real *init, int add, real *y, Py_ssize_t y_rs) noexcept nogil:
+cdef inline void dot(Py_ssize_t rows, bint beside, Py_ssize_t cols, Py_ssize_t k, const real *x, const real *w,
+                     Py_ssize_t w_rs, const real *init, int add, real *y, Py_ssize_t y_rs) noexcept nogil:
     if real is float:
-        isa.f32.dot(rows, cols, k, x, w, w_rs, init, add, y, y_rs)
+        isa.f32.dot(rows, beside, cols, k, x, w, w_rs, init, add, y, y_rs)
     else:
-        isa.f64.dot(rows, cols, k, x, w, w_rs, init, add, y, y_rs)
+        isa.f64.dot(rows, beside, cols, k, x, w, w_rs, init, add, y, y_rs)
 
 
 cdef inline void pack(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const real *src, Py_ssize_t ld,

@@ -29,9 +29,10 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*tandem)(Py_ssize_t nv, Py_ssize_t k, const float *a, const float *b, float *c, Py_ssize_t n,
                        const float *x, Py_ssize_t x_rs, const float *w, const float *init, float *y,
                        Py_ssize_t y_rs) noexcept nogil
-        void (*dot_pack)(Py_ssize_t rows, Py_ssize_t k, const float *x, Py_ssize_t x_rs, float *dst) noexcept nogil
-        void (*dot)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const float *x, const float *w, Py_ssize_t w_rs,
-                    const float *init, int add, float *y, Py_ssize_t y_rs) noexcept nogil
+        void (*dot_pack)(Py_ssize_t rows, int beside, Py_ssize_t k, const float *x, Py_ssize_t x_rs,
+                         float *dst) noexcept nogil
+        void (*dot)(Py_ssize_t rows, int beside, Py_ssize_t cols, Py_ssize_t k, const float *x, const float *w,
+                    Py_ssize_t w_rs, const float *init, int add, float *y, Py_ssize_t y_rs) noexcept nogil
         void (*pack)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const float *src, Py_ssize_t ld,
                      float *dst) noexcept nogil
         void (*pack_t)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const float *src, Py_ssize_t ld,
@@ -162,9 +163,10 @@ cdef extern from "fnn_kernels.h" nogil:
         void (*tandem)(Py_ssize_t nv, Py_ssize_t k, const double *a, const double *b, double *c, Py_ssize_t n,
                        const double *x, Py_ssize_t x_rs, const double *w, const double *init, double *y,
                        Py_ssize_t y_rs) noexcept nogil
-        void (*dot_pack)(Py_ssize_t rows, Py_ssize_t k, const double *x, Py_ssize_t x_rs, double *dst) noexcept nogil
-        void (*dot)(Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t k, const double *x, const double *w, Py_ssize_t w_rs,
-                    const double *init, int add, double *y, Py_ssize_t y_rs) noexcept nogil
+        void (*dot_pack)(Py_ssize_t rows, int beside, Py_ssize_t k, const double *x, Py_ssize_t x_rs,
+                         double *dst) noexcept nogil
+        void (*dot)(Py_ssize_t rows, int beside, Py_ssize_t cols, Py_ssize_t k, const double *x, const double *w,
+                    Py_ssize_t w_rs, const double *init, int add, double *y, Py_ssize_t y_rs) noexcept nogil
         void (*pack)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const double *src, Py_ssize_t ld,
                      double *dst) noexcept nogil
         void (*pack_t)(Py_ssize_t k, Py_ssize_t cols, Py_ssize_t width, const double *src, Py_ssize_t ld,

@@ -128,7 +128,7 @@ cdef int affine_forward(Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs, 
     cdef int failed
     if outputs < FEW_OUTPUTS:
         failed = forward_of_few(rows, inputs, outputs, x, w, bias, y)
-    elif dots_pay(rows, inputs, sizeof(real)):
+    elif dots_pay(rows, outputs, inputs, sizeof(real)):
         failed = dot_products(rows, outputs, inputs, x, inputs, w, inputs, bias, y, outputs)
     else:
         failed = matmul(rows, outputs, inputs, x, inputs, <Py_ssize_t>1, w, <Py_ssize_t>1, inputs, bias,
