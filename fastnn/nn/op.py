@@ -35,7 +35,7 @@ class OpLayer(Module):
             cls._op_backward = staticmethod(getattr(F, f"{op}_backward"))
 
     def _options(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.arguments}
+        return {name: getattr(self, name) for name in self.arguments} if self.arguments else {}
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={value!r}" for name, value in self._options().items()

@@ -89,7 +89,13 @@ class _Recurrent(RecurrentOptions, Generic[StateLike, State]):
                 self._add_option_parameters(suffix, dtype)
 
     def __call__(self, x: ArrayLike, state: StateLike | None = None, lengths: Lengths = None) -> tuple[Array, State]:
-        return self._run(x, state, lengths, tape=None)
+        if len(self._names) > 1 or self.batch_first or self._has_options(self.training):
+            return self._run(x, state, lengths, tape=None)
+        x = _check.array("x", x, (2, 3))  # what `_run` does for any layer takes longer than a small step
+        if state is not None:
+            state = self._split("state", state, self._rows(x.shape))[0]
+        y, last = self._op(x, state, *map(self.__dict__.__getitem__, self._names[0]), lengths, **self._options())
+        return y, self._stack([last])
 
     def forward(
         self, x: ArrayLike, state: StateLike | None = None, lengths: Lengths = None,
@@ -145,8 +151,7 @@ class _Recurrent(RecurrentOptions, Generic[StateLike, State]):
                 return *variant(x, states[k], net, lengths), None
             result, ctx = variant_forward(x, states[k], net, lengths)
             return *result, ctx
-        attributes = self.__dict__
-        args = (x, states[k], *[attributes[name] for name in self._names[k]], lengths, direction == 1)
+        args = (x, states[k], *map(self.__dict__.__getitem__, self._names[k]), lengths, direction == 1)
         if tape is None:
             return *self._op(*args, **self._options()), None
         result, ctx = self._op_forward(*args, **self._options())
@@ -199,16 +204,15 @@ class _Recurrent(RecurrentOptions, Generic[StateLike, State]):
         return self._split_part(name, state, rows, self._output_size)
 
     def _split_part(self, name, state, rows, size):
-        nets = len(self._names)
         if state is None:
-            return [None] * nets
+            return [None] * len(self._names)
         state = _check.array(name, state)
-        _check.shape(name, state, (nets, *rows, size))
-        return [state[k] for k in range(nets)]
+        _check.shape(name, state, (len(self._names), *rows, size))
+        return [state[k] for k in range(len(state))]
 
     def _stack(self, states):
         """The reverse of `_split`; None if there is nothing to stack."""
-        return None if states[0] is None else _stacked(states)
+        return None if states[0] is None else states[0][None] if len(states) == 1 else np.stack(states)
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
@@ -276,15 +280,10 @@ class LSTM(_Recurrent[GradientPair, StatePair], op="lstm"):
                         self._split_part(name, c, rows, self.hidden_size), strict=True))
 
     def _stack(self, states):
-        if states[0] is None:
-            return None
-        h, c = zip(*states, strict=True)
-        return _stacked(h), _stacked(c)
-
-
-def _stacked(arrays):
-    """As np.stack: one array is not copied."""
-    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
+        if len(states) > 1 or states[0] is None:
+            return None if states[0] is None else tuple(np.stack(part) for part in zip(*states, strict=True))
+        h, c = states[0]
+        return h[None], c[None]
 
 
 class GRU(_Recurrent[ArrayLike, Array], op="gru"):
