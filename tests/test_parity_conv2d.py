@@ -55,6 +55,12 @@ CASES = {
     "turned_skips_taps_of_chains": case((1, 130, 9, 10), (33, 130, 5, 3), padding=((0, 4), (1, 1)), stride=(1, 2)),
     "dilated_skips_taps": case((1, 12, 20, 21), (32, 12, 3, 3), padding=9, dilation=9),
     "no_row_sees_all_taps": case((1, 12, 13, 14), (32, 12, 3, 3), padding=7, dilation=7),
+    "columns_see_their_own_taps": case((2, 20, 28, 28), (36, 20, 3, 3), padding=12, dilation=12),
+    "images_are_rows": case((8, 32, 3, 3), (64, 32, 2, 2)),
+    "images_are_rows_and_see_their_own_taps": case((13, 34, 5, 7), (50, 34, 3, 5), padding=(1, 2)),
+    "images_are_rows_of_groups": case((6, 24, 6, 4), (72, 12, 3, 3), stride=(2, 1), padding=1, groups=2),
+    "images_are_rows_of_chains_and_blocks": case((5, 70, 4, 4), (140, 70, 3, 3), padding=1),
+    "pixels_see_no_tap": case((4, 20, 5, 5), (40, 20, 2, 2), padding=4, dilation=9),
     "rows_see_no_tap": case((3, 4, 5, 14), (2, 4, 2, 5), padding=(2, 0), dilation=(6, 1)),
     "window_past_the_image": case((2, 3, 2, 1), (3, 3, 2, 1), stride=(2, 1), padding=((0, 1), (0, 0)), dilation=(2, 1)),
     "wide_kernel": case((1, 2, 30, 31), (3, 2, 25, 27), padding=4),
@@ -136,6 +142,7 @@ def test_conv2d_matches_the_reference_for_any_configuration(guards, data):
 
 
 @pytest.mark.parametrize("name", ["gathered", "flat", "row", "plain_wide", "many_small_images", "stem", "stride_2",
+                                  "images_are_rows_of_chains_and_blocks", "columns_see_their_own_taps",
                                   "two_blocks_of_small_images", "grouped", "depthwise"])
 def test_conv2d_gives_the_same_bits_at_every_number_of_threads(isa, dtype, guards, bits_by_threads, name):
     shapes = CASES[name]

@@ -5,7 +5,8 @@ tap lies outside the image. If there is such an output in a plane, then the plan
 columns leave the image at either end. So two outputs of one image tell for each filter whether its weights have to
 be looked at, as long as each of the two is the sum over all of its taps. Where rows of taps outside the image are left
 out, only columns leave it; then the first and the last output of any row with the tap tell, and of the first row, the
-last, and the first that has no tap above the image one does. For a weight gradient one channel tells.
+last, and the first that has no tap above the image one does. Where columns are left out too nothing is spoilt. For a
+weight gradient one channel tells.
 """
 
 from libc.math cimport isfinite, isnan

@@ -1,6 +1,7 @@
 """Implicit GEMM: weights are broadcast from where they are, pixels lie in the lanes and go straight to NCHW.
 
-Or ("turned") pixels are broadcast, filters lie in the lanes, and the results are transposed.
+Or ("turned") pixels are broadcast, filters lie in the lanes, and the results are transposed. The pixels of a tile are
+those of a row, or of a row that have the same taps on the image, or one of each of several small images.
 
 A task is a band of rows of an image, or some small images. Block by block of channels it copies its part of the
 source, padded and split by phases, and multiplies it with the weights: in tiles of pixels of one row, in tiles that
@@ -14,7 +15,7 @@ from cython.parallel cimport prange
 
 from ._convolve_plan cimport COLUMNS, FLAT, GATHER, PLAIN, ROWS, TURNED, Plan, join_rows, make_plan
 from ._convolve_turned cimport multiply_turned, pack_filters
-from ._im2col cimport Seen, copy_band, see_rows, split_pixels, tap_offsets
+from ._im2col cimport Seen, copy_band, see_taps, split_pixels, tap_offsets
 from ._kernels cimport FNN_RELU, activate, gather, igemm, lanes, pack, round_up, spread
 from ._runtime cimport FNN_SHARE_BYTES, fnn_alloc, fnn_apart, fnn_free, fnn_next_task, fnn_share, fnn_share_out, real
 
@@ -131,12 +132,12 @@ cdef void convolve_task(const Convolution *conv, const Plan *plan, Py_ssize_t gr
         else:
             if plan.copy:
                 src = scratch
-            else:
+            if plan.exact or not plan.copy:
                 src += (conv.h.start + row * conv.h.step) * conv.w.size + conv.w.start
-            multiply_turned(conv, plan, rows, taps, row, n_rows, bias != NULL, scratch + plan.copy, src, seen, to,
-                            out_rs)
+            multiply_turned(conv, plan, rows, taps, row, n_rows, images, bias != NULL, scratch + plan.copy, src, seen,
+                            to, out_rs, n_rows * conv.w.out if plan.tile else conv.groups * conv.rows * conv.out_plane)
         c += channels
-    if conv.relu:
+    if conv.relu and plan.tiling != TURNED:
         for m in range(rows):
             activate(FNN_RELU, 0, pixels, to + m * out_rs, to + m * out_rs)
     if plan.tile:
@@ -208,8 +209,8 @@ cdef void multiply_rows(const Convolution *conv, const Plan *plan, Py_ssize_t ro
     cdef const Py_ssize_t *in_weight
     for row in range(images * n_rows):
         if plan.skips:
-            see_rows(&conv.h, conv.w.taps, first + row % n_rows, first + row % n_rows + 1, plan.channels,
-                     plan.in_copy, plan.in_weight, plan.width, seen)
+            see_taps(&conv.h, first + row % n_rows, &conv.w, -1, plan.channels, plan.in_copy, plan.in_weight,
+                     plan.width, seen)
         column = 0
         while column < conv.w.out:
             pixel, t = row * conv.w.out + column, 0

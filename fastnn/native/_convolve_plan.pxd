@@ -1,8 +1,14 @@
 """How a convolution is cut into tasks, chains of taps and tiles."""
 
 from ._convolve cimport Convolution, Geometry
-from ._im2col cimport Axis, Band
+from ._im2col cimport MOST_TAPS, Axis, Band
 from ._runtime cimport fnn_share
+
+cdef enum:
+    PIXELS = 768            # of a task, roughly
+    TAPS = MOST_TAPS        # of a chain, at most: shorter ones round less, longer ones save a percent of the time
+    L1_BYTES = 24 << 10     # of the first cache, for what a tile reads again and again
+    TALL_TILE = 6           # rows
 
 cdef enum Tiling:
     GATHER      # panels, gathered from the copy; any pixels
@@ -24,6 +30,7 @@ cdef struct Plan:
     Tiling tiling
     bint unpacked                           # PLAIN: the source is read where a panel has whole vectors
     bint skips                              # taps that rows of outputs do not find on the image
+    bint exact                              # TURNED: all of these, of columns too; the copy, if any, is the image
     double seen                             # the share of those that they find, where single rows skip
     double cycles                           # for a tap of a task
     Py_ssize_t copy, panel                  # elements of a thread's scratch memory; no copy: the source is read

@@ -3,25 +3,16 @@
 Only the length of a chain decides about bits, and only the shape about it.
 """
 
-from ._convolve cimport Convolution, Geometry, taps_are_rows, weights_are_rows
-from ._im2col cimport MOST_TAPS, Axis, are_all_seen, gcd, is_inside, is_plain, is_whole, join_phases, seen_share
-from ._im2col cimport set_axis, set_band, set_phase, split_columns
+from ._convolve cimport Convolution, Geometry
+from ._convolve_turned_plan cimport consider_turned, row_cycles
+from ._im2col cimport Axis, are_all_seen, gcd, is_inside, is_plain, is_whole, seen_share, set_axis, set_band
+from ._im2col cimport set_phase, split_columns
 from ._kernels cimport lanes, round_up, tile_width
 from ._runtime cimport gemm_ns, isa, threads_for
 
 cdef enum:
-    PIXELS = 768            # of a task, roughly
-    TAPS = MOST_TAPS        # of a chain, at most: shorter ones round less, longer ones save a percent of the time
     FLAT_BYTES = 1 << 19    # of a task's copy of all channels, which FLAT needs, roughly
-    L1_BYTES = 24 << 10     # of the first cache, for what a tile reads again and again
-    TALL_TILE = 6           # rows
-    FILTERS_BYTES = 1 << 19     # of the panels of filters of TURNED, at most
-    LINES = 256                 # of half of L1
-    TURNED_BYTES = 1 << 19      # of its outputs before they are transposed, at most
     SPREAD = 4              # cycles to store a vector of outputs elsewhere and copy it to its place
-    TURN = 6                # cycles to transpose a vector of outputs
-    PACK = 5                # and a vector of filters
-    PACK_APART = 3          # times that, where those of a channel lie together only
 
 
 cdef Convolution describe_forward(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y,
@@ -77,7 +68,7 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) no
     plan.h, plan.w = conv.h, conv.w
     plan.skips = kernel <= TAPS and not is_inside(&conv.h) and are_all_seen(&conv.h)
     plan.seen = seen_share(&conv.h) if plan.skips else 1
-    plan.filters, plan.turned, plan.unpacked = 0, 0, False
+    plan.filters, plan.turned, plan.unpacked, plan.exact = 0, 0, False, False
     share_out(plan, conv, pixels, kernel, vector)
     plan.width = tile_width(<int>itemsize)
     plan.tiling = choose_tiling(plan, conv, vector, itemsize)
@@ -100,17 +91,18 @@ cdef void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t itemsize) no
     if plan.tiling == TURNED:
         plan.channels, rows = conv.channels, round_up(plan.rows, vector)
         plan.filters = round_up(rows, plan.width) * conv.channels * kernel + rows
-        plan.turned = plan.band.rows * conv.w.out * rows
+        plan.turned = plan.band.images * plan.band.rows * conv.w.out * rows
     plan.taps = plan.channels * kernel
-    plan.skips &= plan.tiling == ROWS or plan.tiling == TURNED
-    if plan.copy and plan.band.images > 1 and plan.bands == 1 and is_whole(&plan.h) and is_whole(&plan.w):
+    plan.skips = plan.exact or (plan.skips and (plan.tiling == ROWS or plan.tiling == TURNED))
+    if plan.copy and not plan.exact and plan.band.images > 1 and plan.bands == 1 and (
+            is_whole(&plan.h) and is_whole(&plan.w)):
         plan.band.channel = plan.band.plane
         plan.band.image = plan.channels * plan.band.plane
-    plan.copy = round_up(plan.channels * max(plan.band.channel, plan.band.images * plan.band.plane) + plan.width,
+    plan.copy = round_up(max(plan.channels * plan.band.channel, plan.band.images * plan.band.image) + plan.width,
                          16) if plan.copy else 0
     plan.panel = plan.rows * plan.width if plan.tiling == FLAT else plan.chain * plan.width
     plan.tile = 0
-    if plan.band.images > 1 or conv.out_w != 1 or conv.out_h != conv.w.out:
+    if (plan.band.images > 1 and not plan.exact) or conv.out_w != 1 or conv.out_h != conv.w.out:
         plan.tile = plan.rows * round_up(plan.band.images * plan.band.rows * conv.w.out, vector)
 
 
@@ -191,89 +183,3 @@ cdef Tiling choose_tiling(Plan *plan, const Convolution *conv, int vector, Py_ss
             plan.cycles = columns
             return COLUMNS
     return GATHER if plan.cycles == gathered else FLAT if flat < by_rows else ROWS
-
-
-cdef inline double row_cycles(const Axis *w, int vector) noexcept nogil:
-    """To copy a row of the source, all phases or columns of it."""
-    cdef double pixel = 1.0 if w.step == 3 or w.step > 4 else (1 + 2.5 * w.step) / vector
-    return w.phases * (4 + (w.out + w.extent) * pixel)
-
-
-cdef double total_cycles(const Plan *plan, const Convolution *conv, int vector) noexcept nogil:
-    """Of the thread that has most to do: products and copies."""
-    cdef Py_ssize_t tasks = conv.groups * plan.image_blocks * plan.bands * plan.row_blocks
-    cdef double taps = <double>conv.channels * conv.h.taps * conv.w.taps, copy = 0
-    if plan.copy:
-        copy = conv.channels * plan.band.images * plan.h.phases * (plan.band.plane // plan.band.pitch) * row_cycles(
-            &plan.w, vector)
-    return (tasks + plan.threads - 1) // plan.threads * (taps * plan.cycles + copy)
-
-
-cdef void consider_turned(Plan *plan, const Convolution *conv, int vector, Py_ssize_t itemsize) noexcept nogil:
-    """Take TURNED where it is cheaper: no panels of pixels, no split of strides, no vectors that pixels do not fill."""
-    cdef Plan own = plan[0]
-    cdef Py_ssize_t taps = conv.channels * conv.h.taps * conv.w.taps, vectors = (conv.rows + vector - 1) // vector
-    cdef Py_ssize_t tasks = conv.images * conv.groups, bands, least
-    cdef Py_ssize_t fewest = (vectors * vector * taps * itemsize + FILTERS_BYTES - 1) // FILTERS_BYTES, blocks = fewest
-    cdef double best = total_cycles(plan, conv, vector), cycles
-    if 2 * conv.rows <= vector or taps <= 2 * TURN or fewest > vectors:
-        return
-    least = max(<Py_ssize_t>1, conv.h.out * conv.w.out // PIXELS)
-    own.tiling = TURNED
-    own.image_blocks = conv.images
-    own.h, own.w = conv.h, conv.w
-    join_phases(&own.h)
-    join_phases(&own.w)
-    own.copy = not (is_inside(&conv.h) and is_inside(&conv.w)
-                    and conv.channels <= channels_in_l1(conv.h.size * conv.w.size * itemsize))
-    while blocks == fewest or (blocks <= min(vectors, plan.threads) and tasks < 8 * plan.threads):
-        bands = least
-        while bands == least or (bands <= conv.h.out and bands * blocks * tasks < 8 * plan.threads):
-            cycles = cut_turned(&own, conv, vector, (vectors + blocks - 1) // blocks, (conv.h.out + bands - 1) // bands)
-            if cycles < best and own.band.rows * conv.w.out * own.rows * itemsize <= TURNED_BYTES:
-                best = cycles
-                plan[0] = own
-            bands *= 2
-        blocks *= 2
-
-
-cdef Py_ssize_t channels_in_l1(Py_ssize_t plane) noexcept nogil:
-    """How many can have a line each in half of L1 (64 sets of 8 lines), where they lie so many bytes apart."""
-    return LINES // min(<Py_ssize_t>64, (plane & -plane) // 64) if plane % 64 == 0 else LINES
-
-
-cdef double cut_turned(Plan *plan, const Convolution *conv, int vector, Py_ssize_t vectors,
-                       Py_ssize_t rows) noexcept nogil:
-    """Tasks of so many rows of outputs by so many vectors of filters; returns the cycles of all."""
-    cdef Py_ssize_t pixels = rows * conv.w.out, taps = conv.channels * conv.h.taps * conv.w.taps, nv
-    cdef double tile, cycles, shuffle, line = 0
-    plan.rows = min(conv.rows, vectors * vector)
-    plan.row_blocks = (conv.rows + plan.rows - 1) // plan.rows
-    plan.bands = (conv.h.out + rows - 1) // rows
-    set_band(&plan.band, &plan.h, &plan.w, (rows - 1) * conv.h.step + 1, 1)
-    if not plan.copy:
-        plan.band.pitch, plan.band.plane = conv.w.size, rows * conv.w.size
-        plan.band.channel = conv.h.size * conv.w.size
-    plan.band.rows = rows
-    plan.cycles = 1e300
-    # Short vectors, of low tiles, are multiplied in half a cycle, but not moved.
-    shuffle = 2 if isa.f32.mr_max[isa.f32.nv_max] < TALL_TILE else 1
-    if conv.channels * conv.h.taps > LINES:   # each tile reads them from L2
-        line = 2.0 * shuffle / conv.w.taps
-    for nv in range(1, min(vectors, isa.f32.nv_max) + 1):
-        tile = tile_cycles(conv.w.out, nv, line) * (vectors // nv)
-        if vectors % nv:
-            tile += tile_cycles(conv.w.out, vectors % nv, line)
-        if plan.seen * rows * tile < plan.cycles:
-            plan.cycles, plan.width = plan.seen * rows * tile, nv * vector
-    cycles = shuffle * TURN * round_up(pixels, vector) * vectors if pixels >= vector else 2.0 * pixels * plan.rows
-    plan.cycles += cycles / taps
-    cycles = shuffle * PACK * vectors * taps * (
-        1 if weights_are_rows(conv) else PACK_APART if taps_are_rows(conv) else vector)   # of a block of rows
-    return total_cycles(plan, conv, vector) + cycles * ((conv.groups * plan.row_blocks - 1) // plan.threads + 1)
-
-
-cdef double tile_cycles(Py_ssize_t rows, Py_ssize_t nv, double line) noexcept nogil:
-    """Of a tap of so many rows of nv vectors: multiply-adds, loads, or the wait for its own sums; and for a line."""
-    cdef Py_ssize_t blocks = (rows + isa.f32.mr_max[nv] - 1) // isa.f32.mr_max[nv]
-    return max(rows * nv, max(blocks * min(8, 64 // isa.f32.lanes), rows + blocks * nv)) + blocks * line

@@ -19,10 +19,10 @@ cdef struct Axis:
 cdef enum:
     MOST_TAPS = 288         # of a list of Seen
 
-# The taps of some channels that rows of outputs find on the image, of those whose rows of taps are low..high-1; the
+# The taps of some channels that outputs find on the image, in rows of taps low..high-1 and columns left..right-1; the
 # others would add zeros.
 cdef struct Seen:
-    Py_ssize_t low, high
+    Py_ssize_t low, high, left, right
     Py_ssize_t taps         # of a channel
     Py_ssize_t[MOST_TAPS] in_copy, in_weight, in_panel
 
@@ -33,10 +33,16 @@ cdef bint are_all_seen(const Axis *axis) noexcept nogil
 # The share of its rows of taps that an output finds on the image, on the average.
 cdef double seen_share(const Axis *axis) noexcept nogil
 
-# What rows first..past-1 of outputs see of `channels` channels, in the order of the lists of all taps. seen.high is 0
-# before the first call; the next ones are for the same lists.
-cdef void see_rows(const Axis *h, Py_ssize_t kernel_w, Py_ssize_t first, Py_ssize_t past, Py_ssize_t channels,
+# What the outputs of a row see of `channels` channels, those of a column or (column < 0) of all columns of taps, in the
+# order of the lists of all taps. seen.high is 0 before the first call; the next ones are for the same lists.
+cdef void see_taps(const Axis *h, Py_ssize_t row, const Axis *w, Py_ssize_t column, Py_ssize_t channels,
                    const Py_ssize_t *in_copy, const Py_ssize_t *in_weight, Py_ssize_t width, Seen *seen) noexcept nogil
+
+# The first output after this one that finds other taps on the image, or axis.out.
+cdef Py_ssize_t past_alike(const Axis *axis, Py_ssize_t output) noexcept nogil
+
+# The range of taps, low..high-1, that an output finds on the image.
+cdef void find_seen(const Axis *axis, Py_ssize_t output, Py_ssize_t *low, Py_ssize_t *high) noexcept nogil
 
 # A copy of a band of rows of some images. Strides count elements; an image has h.phases x w.phases planes.
 cdef struct Band:

@@ -33,36 +33,60 @@ cdef inline Py_ssize_t shift(const Axis *axis, Py_ssize_t tap) noexcept nogil:
     return axis.delta * (axis.taps - 1 - tap if axis.reversed else tap)
 
 
-cdef void see_rows(const Axis *h, Py_ssize_t kernel_w, Py_ssize_t first, Py_ssize_t past, Py_ssize_t channels,
+cdef void see_taps(const Axis *h, Py_ssize_t row, const Axis *w, Py_ssize_t column, Py_ssize_t channels,
                    const Py_ssize_t *in_copy, const Py_ssize_t *in_weight, Py_ssize_t width,
                    Seen *seen) noexcept nogil:
-    cdef Py_ssize_t low = 0, high = h.taps, c, t, n = 0
-    while low < high and not is_seen(h, low, first, past):
-        low += 1
-    while high > low and not is_seen(h, high - 1, first, past):
-        high -= 1
-    if seen.low == low and seen.high == high:
+    cdef Py_ssize_t low, high, left = 0, right = w.taps, kernel = h.taps * w.taps, i, t, n = 0
+    cdef Py_ssize_t channel = 0, weights = 0, panel = kernel * width
+    find_seen(h, row, &low, &high)
+    if column >= 0:
+        find_seen(w, column, &left, &right)
+    if seen.low == low and seen.high == high and seen.left == left and seen.right == right:
         return
-    seen.low, seen.high, seen.taps = low, high, (high - low) * kernel_w
-    for c in range(channels):
-        for t in range((c * h.taps + low) * kernel_w, (c * h.taps + high) * kernel_w):
+    seen.low, seen.high, seen.left, seen.right = low, high, left, right
+    for i in range(low, high):
+        for t in range(i * w.taps + left, i * w.taps + right):
             seen.in_copy[n], seen.in_weight[n], seen.in_panel[n] = in_copy[t], in_weight[t], t * width
             n += 1
+    seen.taps = n
+    if channels > 1:
+        channel, weights = in_copy[kernel] - in_copy[0], in_weight[kernel] - in_weight[0]
+    for t in range(n, n * channels):
+        seen.in_copy[t] = seen.in_copy[t - n] + channel
+        seen.in_weight[t] = seen.in_weight[t - n] + weights
+        seen.in_panel[t] = seen.in_panel[t - n] + panel
+
+
+cdef Py_ssize_t past_alike(const Axis *axis, Py_ssize_t output) noexcept nogil:
+    cdef Py_ssize_t past = output, low, high, first_low, first_high
+    find_seen(axis, output, &first_low, &first_high)
+    low, high = first_low, first_high
+    while low == first_low and high == first_high and past < axis.out:
+        past += 1
+        find_seen(axis, past, &low, &high)
+    return past
+
+
+cdef void find_seen(const Axis *axis, Py_ssize_t output, Py_ssize_t *low, Py_ssize_t *high) noexcept nogil:
+    """The range of its taps on the image."""
+    low[0], high[0] = 0, axis.taps
+    while low[0] < high[0] and not is_seen(axis, low[0], output):
+        low[0] += 1
+    while high[0] > low[0] and not is_seen(axis, high[0] - 1, output):
+        high[0] -= 1
 
 
 cdef bint are_all_seen(const Axis *axis) noexcept nogil:
     cdef Py_ssize_t tap, last = axis.out - 1
     cdef Py_ssize_t whole = min(last, first_at_least(0, axis.start, axis.step, axis.out))
     for tap in range(axis.taps):
-        if not (is_seen(axis, tap, 0, 1) or is_seen(axis, tap, last, last + 1)
-                or is_seen(axis, tap, whole, whole + 1)):
+        if not (is_seen(axis, tap, 0) or is_seen(axis, tap, last) or is_seen(axis, tap, whole)):
             return False
     return True
 
 
-cdef inline bint is_seen(const Axis *h, Py_ssize_t tap, Py_ssize_t first, Py_ssize_t past) noexcept nogil:
-    cdef Py_ssize_t at = h.start + shift(h, tap)
-    return (past - 1) * h.step + at >= 0 and first * h.step + at < h.size
+cdef inline bint is_seen(const Axis *axis, Py_ssize_t tap, Py_ssize_t output) noexcept nogil:
+    return 0 <= output * axis.step + axis.start + shift(axis, tap) < axis.size
 
 
 cdef void set_band(Band *band, const Axis *h, const Axis *w, Py_ssize_t rows, Py_ssize_t images) noexcept nogil:
