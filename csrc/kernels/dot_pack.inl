@@ -60,10 +60,9 @@ INLINE void NAME(pack_beside)(ptrdiff_t height, ptrdiff_t rows, ptrdiff_t k, con
             _Pragma("GCC unroll 4") for (int i = 0; i < BESIDE; i++, to += height * LANES) NAME(store)(to, row[i]);
         }
         for (; t < k; t += PIECE, to += height * LANES)
-            for (int i = 0; i < LANES; i++) {
-                const ptrdiff_t row = i / PIECE, tap = t + i % PIECE;
-                to[i] = row < rows && tap < k ? x[row * x_rs + tap] : 0;
-            }
+            _Pragma("GCC unroll 1") for (int i = 0; i < BESIDE; i++)
+                _Pragma("GCC unroll 1") for (int j = 0; j < PIECE; j++)
+                    to[i * PIECE + j] = i < rows && t + j < k ? x[i * x_rs + t + j] : 0;
     }
 }
 #endif
