@@ -3,6 +3,7 @@
 from ._convolve cimport Convolution, Geometry
 from ._im2col cimport MOST_TAPS, Axis, Band
 from ._runtime cimport fnn_share
+from ._winograd cimport Tiling as WinogradTiling
 
 cdef enum:
     PIXELS = 768            # of a task, roughly
@@ -58,3 +59,6 @@ cdef Convolution describe_phase(const Py_ssize_t *dy, const Py_ssize_t *weight, 
 
 # Whether some pixels of x are not read at all, between those that are.
 cdef bint leaves_gaps(const Py_ssize_t *weight, Geometry geo) noexcept nogil
+
+# What a direct convolution that multiplies no padding costs, in units of _winograd_cost.pxd; HUGE_VAL where it does.
+cdef double exact_cost(const WinogradTiling *s) noexcept nogil

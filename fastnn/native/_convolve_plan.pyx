@@ -3,16 +3,30 @@
 Only the length of a chain decides about bits, and only the shape about it.
 """
 
+from libc.math cimport HUGE_VAL
+
 from ._convolve cimport Convolution, Geometry
-from ._convolve_turned_plan cimport consider_turned, row_cycles
+from ._convolve_turned_plan cimport FEWEST_IMAGES, SMALL, consider_turned, row_cycles
 from ._im2col cimport Axis, are_all_seen, gcd, is_inside, is_plain, is_whole, seen_share, set_axis, set_band
 from ._im2col cimport set_phase, split_columns
 from ._kernels cimport lanes, round_up, tile_width
 from ._runtime cimport gemm_ns, isa, threads_for
+from ._winograd cimport Tiling as WinogradTiling
 
 cdef enum:
     FLAT_BYTES = 1 << 19    # of a task's copy of all channels, which FLAT needs, roughly
     SPREAD = 4              # cycles to store a vector of outputs elsewhere and copy it to its place
+
+# In units of _winograd_cost.pxd.
+cdef enum:
+    EXACT_PERCENT = 110    # of the products with taps on the image alone, which turned tiles form,
+    SHORT_PERCENT = 150    # of short vectors
+    TURN_COST = 10         # to transpose a vector of outputs there
+    PACK_COST = 8          # of a vector of filters, for each of its taps,
+    PACK_FLIPPED = 45      # where they are the other way round and do not fill a vector
+    CACHED_BYTES = 1 << 20      # of filters; more come from memory
+    WIDE_PERCENT = 80      # of all taps: columns with more of them do not repay tiles of their own,
+    LEAST_RUN = 4          # nor do so few columns
 
 
 cdef Convolution describe_forward(const Py_ssize_t *x, const Py_ssize_t *weight, const Py_ssize_t *y,
@@ -183,3 +197,27 @@ cdef Tiling choose_tiling(Plan *plan, const Convolution *conv, int vector, Py_ss
             plan.cycles = columns
             return COLUMNS
     return GATHER if plan.cycles == gathered else FLAT if flat < by_rows else ROWS
+
+
+cdef double exact_cost(const WinogradTiling *s) noexcept nogil:
+    cdef Axis h, w
+    cdef double vectors = (s.k + lanes(s.itemsize) - 1) // lanes(s.itemsize), seen = 1, pixels = s.n * s.h * s.w
+    cdef double percent = EXACT_PERCENT, kernel = s.kernel_h * s.kernel_w, pack = PACK_COST
+    cdef int cycle = 1      # units
+    if s.den == 1:
+        pixels = s.n * s.p * s.q
+        set_axis(&h, s.h, s.p, s.num, -s.pad_top, s.kernel_h, 0, 1, s.dilation_h)
+        set_axis(&w, s.w, s.q, s.num, -s.pad_left, s.kernel_w, 0, 1, s.dilation_w)
+        seen = seen_share(&w)
+    if 2 * s.k <= lanes(s.itemsize) or ((seen * 100 > WIDE_PERCENT or s.dilation_w < LEAST_RUN)
+                                        and (s.n < FEWEST_IMAGES or max(s.h * s.w, s.p * s.q) > SMALL)):
+        return HUGE_VAL
+    if s.den == 1:
+        seen *= seen_share(&h)
+    if lanes(s.itemsize) * s.itemsize < 64:
+        cycle, percent = 2, SHORT_PERCENT * (1.5 if vectors == 1 else 1.0)
+    if (s.flip or s.den > 1) and kernel < lanes(s.itemsize):
+        pack = PACK_FLIPPED
+    elif kernel * s.c * s.k * s.itemsize > CACHED_BYTES:
+        pack = 2 * PACK_COST
+    return vectors * (pixels * TURN_COST * cycle + kernel * s.c * (seen * pixels * percent / 100 + pack * cycle))

@@ -4,6 +4,7 @@ The unit is a multiply-add of one vector; both ways spend most of theirs in the 
 only the rest had to be measured (docs/performance.md has the fit).
 """
 
+from ._convolve_plan cimport exact_cost
 from ._kernels cimport lanes, round_up
 from ._winograd cimport Tiling
 
@@ -62,11 +63,11 @@ cdef inline bint winograd_image_pays(const Tiling *s) noexcept nogil:
     """Whether Winograd's way is likely to be the faster one: the same answer for any number of threads."""
     cdef double direct
     if s.den == 1:
-        direct = direct_cost(s, round_up(s.n * s.p * s.q, lanes(s.itemsize)), s.k + GATHER_ROWS)
-    else:   # by phases, each with a copy of dy of its own
-        direct = direct_cost(s, s.n * round_up(s.h * s.w, lanes(s.itemsize)), s.k + GATHER_ROWS)
-        direct += SCATTER_COST * s.n * s.k * s.p * s.q / lanes(s.itemsize)
-        direct += ROW_COST * (2 if is_short(s) else 1) * 4 * s.n * s.c * (s.h + 1)
+        return image_cost(s) < min(exact_cost(s), direct_cost(s, round_up(s.n * s.p * s.q, lanes(s.itemsize)),
+                                                              s.k + GATHER_ROWS))
+    direct = direct_cost(s, s.n * round_up(s.h * s.w, lanes(s.itemsize)), s.k + GATHER_ROWS)   # by phases,
+    direct += ROW_COST * (2 if is_short(s) else 1) * 4 * s.n * s.c * (s.h + 1)      # each with a copy of dy of its own
+    direct = min(direct, exact_cost(s)) + SCATTER_COST * s.n * s.k * s.p * s.q / lanes(s.itemsize)
     return image_cost(s) < direct
 
 
