@@ -1,7 +1,8 @@
 """dweight^T[taps, filters] = im2col(x)[taps, pixels] x dy^T[pixels, filters]: the filters lie in the lanes.
 
 x is read tap by tap from a padded copy, the channels being the rows of a tile; 1x1 kernels read x itself. Where there
-are too few channels to fill a tile, the taps of all of them are gathered from the copy to rows of a panel.
+are too few channels to fill a tile, the taps of all of them are gathered from the copy to rows of a panel. Pixels at
+which a tap lies on the padding are left out where there are many channels.
 
 Blocks of pixels are summed on their own, then added up in their order. Where the weights alone are too few to keep
 many threads busy, and pixels are many, the blocks fall into parts, as many as the shapes say, whose sums are added up
@@ -13,7 +14,7 @@ from libc.string cimport memset
 
 from ._conv_weight_plan cimport GATHER, PLAIN, Plan, make_plan
 from ._convolve cimport Convolution
-from ._im2col cimport copy_band, split_pixels, tap_offsets
+from ._im2col cimport copy_band, is_seen, split_pixels, tap_offsets
 from ._kernels cimport col_sum, gather, gemm, igemm, lanes, pack_t, pack_t_apart, round_up
 from ._runtime cimport FNN_SHARE_BYTES, fnn_alloc, fnn_apart, fnn_free, fnn_next_task, fnn_share, fnn_share_out, real
 
@@ -182,20 +183,42 @@ cdef void multiply(const Convolution *conv, const Plan *plan, Py_ssize_t row, Py
                 gemm(block, width, n, x + c * plane + row * conv.w.size + pixel, plane, 1, dy_t + k * n, plan.width,
                      <const real *>NULL if first else c_sums, plan.filters, 2, c_sums, plan.filters)
             else:
-                multiply_taps(plan, kernel, block, width, n, copy, plan.pixel_in_copy + pixel, dy_t + k * n, c_sums,
-                              first)
+                multiply_taps(conv, plan, row, rows, pixel, n, block, width, copy, dy_t + k * n, pieces, c_sums, first)
             k += width
         c += block
 
 
-cdef void multiply_taps(const Plan *plan, Py_ssize_t kernel, Py_ssize_t channels, Py_ssize_t width, Py_ssize_t n,
-                        const real *copy, const Py_ssize_t *pixel_in_copy, const real *dy_t, real *sums,
-                        bint first) noexcept nogil:
-    cdef Py_ssize_t t
+cdef void multiply_taps(const Convolution *conv, const Plan *plan, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t pixel,
+                        Py_ssize_t n, Py_ssize_t channels, Py_ssize_t width, const real *copy, const real *dy_t,
+                        Py_ssize_t *pieces, real *sums, bint first) noexcept nogil:
+    """Of each tap the pixels at which it is on the image, where that are fewer and their list costs less."""
+    cdef Py_ssize_t kernel = conv.h.taps * conv.w.taps, t, seen = n
+    cdef const Py_ssize_t *in_copy = plan.pixel_in_copy + pixel
+    cdef const Py_ssize_t *in_panel = plan.in_panel
     for t in range(kernel):
-        igemm(channels, width, n, copy + plan.in_copy[t], plan.band.channel, pixel_in_copy, dy_t, plan.in_panel,
+        if plan.skips:
+            seen = list_pixels(conv, plan, t, row, rows, pixel, n, pieces)
+            in_copy, in_panel = pieces, pieces + plan.pixels
+        igemm(channels, width, seen, copy + plan.in_copy[t], plan.band.channel, in_copy, dy_t, in_panel,
               <const real *>NULL if first else sums + t * plan.filters, kernel * plan.filters, <Py_ssize_t>2,
               sums + t * plan.filters, kernel * plan.filters)
+
+
+cdef Py_ssize_t list_pixels(const Convolution *conv, const Plan *plan, Py_ssize_t tap, Py_ssize_t row, Py_ssize_t rows,
+                            Py_ssize_t pixel, Py_ssize_t n, Py_ssize_t *pieces) noexcept nogil:
+    """How many see the tap; and where they lie, in the copy and in the panel."""
+    cdef Py_ssize_t line = pixel // conv.w.out, column = pixel % conv.w.out, seen = 0, i
+    cdef bint on = is_seen(&conv.h, tap // conv.w.taps, row + line % rows)
+    for i in range(n):
+        if on and is_seen(&conv.w, tap % conv.w.taps, column):
+            pieces[seen], pieces[plan.pixels + seen] = plan.pixel_in_copy[pixel + i], plan.in_panel[i]
+            seen += 1
+        column += 1
+        if column == conv.w.out:
+            column = 0
+            line += 1
+            on = is_seen(&conv.h, tap // conv.w.taps, row + line % rows)
+    return seen
 
 
 cdef void add_parts(const Convolution *conv, const Plan *plan, Py_ssize_t group, Py_ssize_t k, real *sums,

@@ -1,7 +1,7 @@
 """How the weight gradient of a convolution is cut into tasks and blocks."""
 
 from ._convolve cimport Convolution
-from ._im2col cimport Band, is_plain, set_band
+from ._im2col cimport Band, is_plain, seen_share, set_band
 from ._kernels cimport lanes, round_up, tile_width
 from ._runtime cimport fnn_share, gemm_ns, threads_for
 
@@ -13,6 +13,7 @@ cdef enum:
     TASK_TAPS = 64          # of a task, at least
     PART_PIXELS = 1024      # of a part, at least: fewer cost less than it costs to hand their sums on
     FEW_CHANNELS = 5        # so few do not fill a tile
+    LISTED = 32             # vectors of sums, at least, for which the pixels that a tap sees are listed
 
 cdef enum Source:
     COPY        # rows of a tile: the channels of a tap in the copy
@@ -29,6 +30,7 @@ cdef struct Plan:
     Py_ssize_t block_channels, block_taps   # what one copy holds
     Py_ssize_t filters                      # of a group, rounded up to whole vectors
     Source source
+    bint skips                              # pixels at which a tap is not on the image, for all channels or none
     Py_ssize_t width                        # of a panel of dy^T; the last one may be wider than its filters
     int threads
     fnn_share *shares
@@ -76,6 +78,8 @@ cdef inline void make_plan(Plan *plan, const Convolution *conv, Py_ssize_t items
     plan.source = GATHER if conv.channels <= FEW_CHANNELS else COPY
     if is_plain(&conv.h) and is_plain(&conv.w) and images == 1:
         plan.source = PLAIN
+    plan.skips = (conv.channels * plan.width >= LISTED * lanes(<int>itemsize)
+                  and seen_share(&conv.h) * seen_share(&conv.w) < 0.95)
     plan.dy_t = plan.pixels * round_up(plan.filters, plan.width)
     plan.block_channels = COPY_BYTES // (plan.band.channel * itemsize)
     if plan.source == GATHER:

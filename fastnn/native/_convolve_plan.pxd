@@ -62,3 +62,6 @@ cdef bint leaves_gaps(const Py_ssize_t *weight, Geometry geo) noexcept nogil
 
 # What a direct convolution that multiplies no padding costs, in units of _winograd_cost.pxd; HUGE_VAL where it does.
 cdef double exact_cost(const WinogradTiling *s) noexcept nogil
+
+# Of the products of a weight gradient those with pixels, or 1 where most are.
+cdef double wide_share(const WinogradTiling *s) noexcept nogil

@@ -221,3 +221,12 @@ cdef double exact_cost(const WinogradTiling *s) noexcept nogil:
     elif kernel * s.c * s.k * s.itemsize > CACHED_BYTES:
         pack = 2 * PACK_COST
     return vectors * (pixels * TURN_COST * cycle + kernel * s.c * (seen * pixels * percent / 100 + pack * cycle))
+
+
+cdef double wide_share(const WinogradTiling *s) noexcept nogil:
+    cdef Axis h, w
+    cdef double seen
+    set_axis(&h, s.h, s.p, s.num, -s.pad_top, s.kernel_h, 0, 1, s.dilation_h)
+    set_axis(&w, s.w, s.q, s.num, -s.pad_left, s.kernel_w, 0, 1, s.dilation_w)
+    seen = seen_share(&h) * seen_share(&w)
+    return seen * 1.2 if s.c * s.k >= 1024 and seen * 100 < WIDE_PERCENT else 1

@@ -71,6 +71,13 @@ cdef inline void join_phases(Axis *axis) noexcept nogil:
 cdef inline void split_columns(Axis *axis) noexcept nogil:
     axis.columns, axis.phases, axis.extent = True, axis.taps, 0
 
+cdef inline Py_ssize_t shift(const Axis *axis, Py_ssize_t tap) noexcept nogil:
+    return axis.delta * (axis.taps - 1 - tap if axis.reversed else tap)
+
+cdef inline bint is_seen(const Axis *axis, Py_ssize_t tap, Py_ssize_t output) noexcept nogil:
+    """Whether the output finds the tap on the image."""
+    return 0 <= output * axis.step + axis.start + shift(axis, tap) < axis.size
+
 cdef inline bint is_inside(const Axis *axis) noexcept nogil:
     """Whether no tap reads padding."""
     return axis.start >= 0 and axis.start + (axis.out - 1) * axis.step + (axis.taps - 1) * axis.delta < axis.size

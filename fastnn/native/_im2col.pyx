@@ -29,10 +29,6 @@ cdef void set_phase(Axis *axis, Py_ssize_t size, Py_ssize_t image, Py_ssize_t fi
              (taps - tap + tap_step - 1) // tap_step, tap, tap_step, -(dilation * tap_step // stride))
 
 
-cdef inline Py_ssize_t shift(const Axis *axis, Py_ssize_t tap) noexcept nogil:
-    return axis.delta * (axis.taps - 1 - tap if axis.reversed else tap)
-
-
 cdef void see_taps(const Axis *h, Py_ssize_t row, const Axis *w, Py_ssize_t column, Py_ssize_t channels,
                    const Py_ssize_t *in_copy, const Py_ssize_t *in_weight, Py_ssize_t width,
                    Seen *seen) noexcept nogil:
@@ -83,10 +79,6 @@ cdef bint are_all_seen(const Axis *axis) noexcept nogil:
         if not (is_seen(axis, tap, 0) or is_seen(axis, tap, last) or is_seen(axis, tap, whole)):
             return False
     return True
-
-
-cdef inline bint is_seen(const Axis *axis, Py_ssize_t tap, Py_ssize_t output) noexcept nogil:
-    return 0 <= output * axis.step + axis.start + shift(axis, tap) < axis.size
 
 
 cdef void set_band(Band *band, const Axis *h, const Axis *w, Py_ssize_t rows, Py_ssize_t images) noexcept nogil:

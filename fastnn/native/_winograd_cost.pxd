@@ -4,7 +4,7 @@ The unit is a multiply-add of one vector; both ways spend most of theirs in the 
 only the rest had to be measured (docs/performance.md has the fit).
 """
 
-from ._convolve_plan cimport exact_cost
+from ._convolve_plan cimport exact_cost, wide_share
 from ._kernels cimport lanes, round_up
 from ._winograd cimport Tiling
 
@@ -72,4 +72,4 @@ cdef inline bint winograd_image_pays(const Tiling *s) noexcept nogil:
 
 
 cdef inline bint winograd_weight_pays(const Tiling *s) noexcept nogil:
-    return weight_cost(s) < direct_cost(s, s.n * s.p * s.q, s.k + TRANSPOSE_ROWS)
+    return weight_cost(s) < direct_cost(s, s.n * s.p * s.q, s.k + TRANSPOSE_ROWS) * wide_share(s)
