@@ -160,6 +160,8 @@ cdef inline void consider_turned(Plan *plan, const Convolution *conv, int vector
     if not inside and seen_share(&conv.w) < 0.95:   # else too few products to save
         try_turned(plan, &own, conv, 1, vector, itemsize, &best)
     own.copy = True
+    if conv.h.taps * conv.w.taps == 1:   # nothing to leave out for the copy
+        return
     while images >= FEWEST_IMAGES and max(conv.h.size * conv.w.size, conv.h.out * conv.w.out) <= SMALL:
         try_turned(plan, &own, conv, images, vector, itemsize, &best)
         images = (images + 1) // 2
