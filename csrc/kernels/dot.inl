@@ -72,7 +72,7 @@ INLINE NAME(v) NAME(add_up)(NAME(v) rows[LANES])
 #undef COLS
 #endif
 
-/* Rows of x side by side in a vector, for three of them or more: fewer lanes to add up. */
+/* The same with rows of x side by side in a vector: fewer lanes to add up. */
 #define PIECE (16 / REAL_BYTES)
 #define BESIDE (LANES / PIECE)
 #define WIDE_TILE(rows) WIDE_TILE2(rows)

@@ -212,7 +212,9 @@ class _Recurrent(RecurrentOptions, Generic[StateLike, State]):
 
     def _stack(self, states):
         """The reverse of `_split`; None if there is nothing to stack."""
-        return None if states[0] is None else states[0][None] if len(states) == 1 else np.stack(states)
+        if states[0] is None:
+            return None
+        return states[0][None] if len(states) == 1 else np.stack(states)
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
@@ -280,9 +282,11 @@ class LSTM(_Recurrent[GradientPair, StatePair], op="lstm"):
                         self._split_part(name, c, rows, self.hidden_size), strict=True))
 
     def _stack(self, states):
-        if len(states) > 1 or states[0] is None:
-            return None if states[0] is None else tuple(np.stack(part) for part in zip(*states, strict=True))
-        h, c = states[0]
+        if states[0] is None:
+            return None
+        if len(states) > 1:
+            return tuple(np.stack(part) for part in zip(*states, strict=True))
+        h, c = states[0]  # past `zip` and the other `_stack`, which are a tenth of a small step
         return h[None], c[None]
 
 
